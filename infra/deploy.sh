@@ -34,7 +34,7 @@ How (each has a default that fits --environment)
   --step-functions true|false   whether Step Functions can run sagas too   (aws: false, otherwise true)
   --log-level LEVEL       RUST_LOG of the functions          (default info)
   --parameter NAME=VALUE  any other parameter of the template; may be repeated
-  --overlap MINUTES       when FanOut changes: how far back the new mappings begin to read the log. It must be more than the
+  --overlap MINUTES       when FanOut changes: how far back the new mappings begin to read the log. MINUTES must be more than the
                           IteratorAge of orchestrator and participants, or the records in between are never read
   --outputs FILE          also write the outputs there, as NAME=VALUE lines
 
@@ -125,7 +125,7 @@ command -v "$cli" >/dev/null || fail "the AWS CLI was not found. Install it (pip
 work="$(mktemp -d)"
 trap 'rm -rf "$work"' EXIT
 
-# Runs the AWS CLI. Its errors go to $work/error, for the caller to read.
+# Runs the AWS CLI, and writes its errors to $work/error, where the caller finds them.
 aws_try() { "$cli" "$@" 2>"$work/error"; }
 aws_do() { aws_try "$@" || fail "aws $1 $2 failed:$(tr '\n' ' ' <"$work/error")"; }
 
@@ -135,7 +135,7 @@ stack_status() {
   fail "cannot reach CloudFormation at ${endpoint:-AWS}:$(tr '\n' ' ' <"$work/error")"
 }
 
-# Waits until the stack is not in progress any more, and sets $status.
+# Waits until no operation on the stack is in progress, and sets $status to the stack's status.
 settle() {
   local waited=0
   while status="$(stack_status)"; do
@@ -160,7 +160,7 @@ account_and_region() {
 
 # ---- Removing -------------------------------------------------------------------------------------------------------
 
-drop() { # drop LABEL command…: deletes one thing; succeeds if it does not exist
+drop() { # drop LABEL command…: runs the command, which deletes one resource; succeeds if the resource does not exist
   local label="$1"
   shift
   if aws_try "$@" >/dev/null; then
@@ -223,9 +223,9 @@ esac
 account_and_region
 : "${bucket:=$stack-artefactos-$account-$region}"
 
-# The source of a mapping cannot be changed: CloudFormation makes a new mapping, which begins where the template says.
-# From the log's beginning it would read a year of records before any new one. So FanOut changes only with --overlap,
-# which says where the new mapping begins.
+# The source of an event source mapping cannot be changed: CloudFormation makes a new mapping, which begins where the
+# template says. A mapping that begins at the log's beginning would read a year of records before any new record. So
+# FanOut changes only with --overlap, which says where the new mapping begins.
 since=0
 case "$status" in
   NONE | DELETE_COMPLETE)
@@ -250,7 +250,7 @@ case "$status" in
     ;;
 esac
 
-# Data that --teardown without --delete-data left behind would make a new stack fail half-way, so look for it first.
+# If a --teardown without --delete-data has kept the data, a new stack would fail half-way. So look for old data first.
 case "$status" in
   NONE | DELETE_COMPLETE)
     verb=create-stack

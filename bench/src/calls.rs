@@ -1,4 +1,4 @@
-//! Counts the AWS calls of a command and of a batch, over tables and a log in memory.
+//! Counts the AWS calls of a command and of a projector's batch, over tables and a log in memory.
 
 use std::sync::Arc;
 
@@ -19,7 +19,7 @@ use crate::commands;
 
 #[derive(Debug, Serialize)]
 pub struct Calls {
-    /// The calls of a command that opens a stream, and of a command on an existing stream.
+    /// The calls of a command that opens an event stream, and of a command on an existing event stream.
     pub opening: usize,
     pub existing: usize,
     /// The events and reservations of the batch, and the reads and writes of the view for them.
@@ -101,7 +101,7 @@ fn committed(handled: &Handled) -> Result<()> {
     }
 }
 
-/// A decider that commits all events of a made-up reservation at once.
+/// A decider that commits all events of an invented reservation at once.
 struct Synthetic;
 
 #[async_trait]

@@ -7,7 +7,7 @@ use serde_json::Value;
 use uuid::Uuid;
 use vuelos::{CREAR_RESERVA, crear_reserva};
 
-/// A command that makes another reservation from a request's body.
+/// A command that makes a new reservation from a request's body.
 pub fn create(body: &Value) -> Result<Command> {
     let data = crear_reserva::parse(body)
         .map_err(|errors| anyhow!("the sample reservation is refused: {errors:?}"))?;

@@ -1,4 +1,4 @@
-//! Tables and a stream for the measurements alone, so that no function reads them meanwhile.
+//! DynamoDB tables and a Kinesis stream that only the measurements use. No deployed function reads them.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use aws_sdk_dynamodb::types::{
 };
 use uuid::Uuid;
 
-/// The names of this run's tables and stream.
+/// The names of the tables and the Kinesis stream of this run.
 pub struct Endpoint {
     pub config: aws_config::SdkConfig,
     pub streams: String,
@@ -103,7 +103,8 @@ impl Endpoint {
         Ok(())
     }
 
-    /// The variables that name them for a function, as in `infra/template.yaml`.
+    /// The environment variables that name these tables and this Kinesis stream for a function, as in
+    /// `infra/template.yaml`.
     pub fn names(&self) -> BTreeMap<String, String> {
         let names = [
             ("ALPES_STREAMS_TABLE", &*self.streams),
@@ -118,7 +119,7 @@ impl Endpoint {
         strings(names)
     }
 
-    /// The variables that send a function's calls here instead of to AWS.
+    /// The environment variables that send a function's AWS calls to this endpoint.
     pub fn address(&self) -> BTreeMap<String, String> {
         strings([("AWS_ENDPOINT_URL", &*self.url)])
     }

@@ -1,7 +1,7 @@
 //! Measures the API of the whole system on the local runtime under a bounded load.
 //!
-//! Each new reservation starts a saga, which runs beside the next requests. The next measurement begins when all sagas
-//! have ended.
+//! Each new reservation starts a saga, which runs while the next requests are sent. The next measurement begins when
+//! all sagas have ended.
 
 use std::{
     sync::atomic::{AtomicUsize, Ordering},
@@ -34,13 +34,13 @@ pub struct Load {
 
 pub const CLIENTS: [usize; 2] = [1, 8];
 
-/// The API, with requests for reservations.
+/// The API's URL, and the flights for the reservations.
 pub struct Shop {
     pub api: String,
     pub flights: Flights,
 }
 
-/// The API's answer.
+/// The API's answer to an accepted reservation.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Made {
     pub id_reserva: String,
@@ -90,7 +90,7 @@ pub fn run(shop: &Shop, requests: usize) -> Result<Vec<Load>> {
 
 type Outcome<T> = Result<(Samples, Vec<T>)>;
 
-/// `clients` threads share `requests`. Each sends its next request when its last one is answered.
+/// Sends `requests` requests from `clients` threads. Each thread sends its next request when its last one is answered.
 pub fn run_one<T: Send>(
     request: &'static str,
     clients: usize,
@@ -114,7 +114,7 @@ pub fn run_one<T: Send>(
             samples.push(before.elapsed());
         }
     };
-    // Warm up: the start of each client's function is not measured.
+    // Warm up, because the time in which each client's function starts is not measured.
     let agent = Agent::new_with_defaults();
     thread::scope(|scope| -> Result<()> {
         let warm: Vec<_> = (0..clients)

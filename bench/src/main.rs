@@ -1,6 +1,7 @@
-//! Measures the functions and their peers, by the plan that `cargo xtask bench` writes: see `docs/benchmarks.md`.
+//! Measures the functions, and the programs with which they are compared, by the plan that `cargo xtask bench` writes.
+//! See `docs/benchmarks.md`.
 
-/// Its `println!` and `eprintln!` replace those of std, which panic when the reader has closed the pipe.
+/// The `println!` and `eprintln!` of `command_line` replace those of std, which panic when the reader has closed the pipe.
 #[macro_use]
 extern crate command_line;
 

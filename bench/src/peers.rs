@@ -1,5 +1,5 @@
-//! Compares two event stores on `DynamoDB`, ours and dynamo-es. They commit the same event to the same endpoint, in
-//! turns.
+//! Compares two event stores on `DynamoDB`, this project's and dynamo-es. Both commit the same event to the same
+//! endpoint, in turns.
 
 use std::{
     sync::Arc,
@@ -31,7 +31,7 @@ use crate::{
     stats::{Samples, per_second},
 };
 
-/// The event stores, and the calls that each makes.
+/// The measured variants of the event stores, and the AWS calls that each makes.
 #[derive(Clone, Copy, Debug)]
 enum Contender {
     Append,
@@ -94,7 +94,7 @@ impl Peers {
 pub const PEER: &str = "dynamo-es, a command";
 pub const OURS: &str = "ours, a command";
 
-/// An aggregate of dynamo-es that opens with a given event.
+/// An aggregate of dynamo-es whose first event is given.
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct Reservation {
     event: Option<Value>,
@@ -175,7 +175,7 @@ pub async fn compare(endpoint: &Endpoint, sample: &Value, rounds: Rounds) -> Res
         event: serde_json::to_value(&event)?,
     };
 
-    // One uncounted command each, to open connections and fill caches.
+    // Run 5 uncounted commands with each contender, to open connections and fill caches.
     for contender in CONTENDERS {
         contest.turn(contender, 5).await?;
     }

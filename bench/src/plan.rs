@@ -11,7 +11,7 @@ pub struct Plan {
     pub root: PathBuf,
     /// The folder for logs of the measured programs.
     pub scratch: PathBuf,
-    /// True for fewer rounds.
+    /// True to measure with fewer repetitions.
     pub quick: bool,
     /// The address of the emulator.
     pub endpoint: String,
@@ -32,7 +32,7 @@ pub struct Function {
     /// The binary of `cargo build --release`.
     pub binary: PathBuf,
     pub zip: PathBuf,
-    /// The sample event to invoke it with.
+    /// The sample event with which the function is invoked.
     pub event: PathBuf,
 }
 
@@ -43,12 +43,12 @@ pub struct Rounds {
     pub starts: usize,
     /// How often each function is invoked in one process.
     pub invocations: usize,
-    /// How many rounds the peers take turns in, and how many commands each sends in one.
+    /// How often the event stores take turns, and how many commands each sends in one turn.
     pub turns: usize,
     pub per_turn: usize,
     /// How many HTTP requests are sent.
     pub requests: usize,
-    /// How many sagas run on the local runtime, for one client and for several.
+    /// How many sagas run on the local runtime: with one client, and with several.
     pub sagas: [usize; 2],
     /// How many sagas an in-memory engine runs in one turn.
     pub sagas_per_turn: usize,

@@ -1,4 +1,4 @@
-//! A function as a process, with the kernel's numbers about it.
+//! A function as a process, with its memory and processor time as the kernel counts them.
 
 use std::{
     collections::BTreeMap,
@@ -25,7 +25,7 @@ pub struct Program {
     pub name: String,
     pub command: Vec<PathBuf>,
     pub environment: BTreeMap<String, String>,
-    /// The folder for its output.
+    /// The folder for the program's output.
     pub scratch: PathBuf,
 }
 
@@ -41,7 +41,7 @@ pub struct Process {
 }
 
 impl Program {
-    /// The same program with further variables.
+    /// The same program with further environment variables.
     pub fn with(&self, variables: &BTreeMap<String, String>) -> Self {
         let mut program = self.clone();
         let variables = variables.iter();
@@ -51,7 +51,8 @@ impl Program {
         program
     }
 
-    /// Starts it with the variables that Lambda sets and its own, and with none of this process.
+    /// Starts the program with Lambda's environment variables and the program's own, without the variables of this
+    /// process.
     pub fn start(&self) -> Result<Process> {
         let (program, arguments) = self.command.split_first().context("nothing to start")?;
         let api = RuntimeApi::start()?;
@@ -130,7 +131,7 @@ impl Drop for Process {
 }
 
 impl Process {
-    /// Sends an event, and returns the time until its answer.
+    /// Sends an event to the function, and returns the time until its answer.
     pub fn invoke(&mut self, event: &Arc<str>) -> Result<Duration> {
         let before = Instant::now();
         self.waiting
@@ -157,14 +158,14 @@ impl Process {
         }
     }
 
-    /// Its current resident memory, in MB of 1,048,576 bytes.
+    /// The process's current resident memory, in MB of 1,048,576 bytes.
     pub fn resident(&self) -> Result<f64> {
         let file = format!("/proc/{}/status", self.child.id());
         let text = fs::read_to_string(&file).with_context(|| format!("cannot read {file}"))?;
         resident(&text).with_context(|| format!("{file} has no VmRSS"))
     }
 
-    /// The processor time of all its threads since its start.
+    /// The processor time of all threads of the process since its start.
     pub fn on_cpu(&self) -> Result<Duration> {
         let folder = format!("/proc/{}/task", self.child.id());
         let mut nanoseconds = 0;

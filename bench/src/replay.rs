@@ -26,12 +26,12 @@ use crate::{
     stats::{Samples, per_second},
 };
 
-/// About as many records as the archiver puts into one object.
+/// The number of records in a batch, about as many as the archiver puts into one object.
 const BATCH: usize = 500;
 
 #[derive(Debug, Serialize)]
 pub struct Replay {
-    /// The number of made-up reservations, and of their events.
+    /// The numbers of invented reservations and of their events.
     pub reservations: usize,
     pub events: usize,
     pub views: Vec<ViewReplay>,
@@ -111,7 +111,7 @@ pub async fn measure(sample: &Value, rounds: Rounds) -> Result<Replay> {
     })
 }
 
-/// Replays the archive, and stops where the log would follow.
+/// Replays the archive into a view, and stops before the log is read.
 async fn replay(rebuilder: &Rebuilder<Payload>, view: &str) -> Result<(u64, Duration)> {
     let start = Instant::now();
     loop {

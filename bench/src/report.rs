@@ -14,7 +14,7 @@ use crate::{
     stats::ratio,
 };
 
-/// The goals for every function.
+/// The goals for every function: start time in milliseconds and resident memory in MB.
 const TARGET_START: f64 = 15.0;
 const TARGET_RESIDENT: f64 = 16.0;
 const TARGET_BINARY: f64 = 7.0;
@@ -39,7 +39,7 @@ pub struct Machine {
     pub processor: String,
     pub processors: usize,
     pub kernel: String,
-    /// The load average of the last minute before the run, which shows how busy the machine was otherwise.
+    /// The load average of the minute before the run, which shows how busy the machine was with other work.
     pub load: String,
 }
 
@@ -76,7 +76,7 @@ impl Report {
         self.starts.iter().filter(|start| start.name != PYTHON)
     }
 
-    /// The largest value of all functions.
+    /// The largest value among all functions.
     fn worst(&self, of: impl Fn(&Start) -> f64) -> f64 {
         self.functions().map(of).fold(0.0, f64::max)
     }
@@ -196,7 +196,7 @@ impl Report {
         table
     }
 
-    /// `docs/benchmarks.md`.
+    /// The text of `docs/benchmarks.md`.
     pub fn document(&self) -> String {
         let mut text = String::from(include_str!("method.md"));
         let _ = writeln!(
@@ -231,7 +231,7 @@ impl Report {
             self.starts.first().map_or(0, |start| start.invocations)
         );
         for start in &self.starts {
-            // Python is a peer, so it has no goals.
+            // Python is measured only for comparison, so it has no goals.
             let mark = |value: f64, target: f64| {
                 if start.name != PYTHON && value > target {
                     format!("**{value:.1}**")

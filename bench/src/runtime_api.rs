@@ -1,7 +1,7 @@
-//! The part of the Lambda Runtime API that a function needs: it asks for the next event and posts its answer.
+//! The part of the Lambda Runtime API that a function needs: the function asks for the next event and posts its answer.
 //!
-//! It is plain blocking HTTP on one port for each process. The time of a request is taken when its head is read, so the
-//! measured time is the function's.
+//! The server is plain blocking HTTP, with one port for each process. The time of a request is taken when its head is
+//! read, so the server's own work is not measured.
 
 use std::{
     io::{BufRead, BufReader, Read, Write},
@@ -19,11 +19,11 @@ use anyhow::{Context, Result, bail};
 
 /// A request of the function.
 pub enum Said {
-    /// It asks for an event, which is sent through this channel.
+    /// The function asks for an event, which is sent through this channel.
     Next(Instant, Sender<Arc<str>>),
-    /// It posts an answer.
+    /// The function posts an answer.
     Answer(Instant, String),
-    /// It posts an error.
+    /// The function posts an error.
     Failure(String),
 }
 

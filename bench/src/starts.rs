@@ -18,22 +18,22 @@ pub const PYTHON: &str = "python";
 pub const PEER_OF_PYTHON: &str = "http-commands";
 const PROJECTOR: &str = "projector";
 
-/// A program's start. Sizes are in MB of 1,048,576 bytes, times in milliseconds.
+/// The measurements of a program's start. Sizes are in MB of 1,048,576 bytes, times in milliseconds.
 #[derive(Debug, Serialize)]
 pub struct Start {
     pub name: String,
     pub starts: usize,
     pub median: f64,
     pub p95: f64,
-    /// Median processor time until it asked for its first event. Other load on the machine affects it less than wall
-    /// time.
+    /// Median processor time until the program asked for its first event. Other load on the machine affects processor
+    /// time less than wall time.
     pub cpu: f64,
-    /// Median start with an emulator as endpoint, over plain HTTP and so without TLS.
+    /// Median start time with an emulator as endpoint, which means plain HTTP without TLS.
     pub median_at_endpoint: f64,
     pub resident: f64,
     /// The number of invocations.
     pub invocations: usize,
-    /// Their median time.
+    /// The median time of an invocation.
     pub invocation: f64,
     pub resident_after: f64,
     /// The size of the binary; `None` for Python, which is not compiled.
@@ -41,7 +41,7 @@ pub struct Start {
     pub zip: Option<f64>,
 }
 
-/// Invocations of one program, on the emulator.
+/// The measurements of one program's invocations on the emulator.
 #[derive(Debug, Serialize)]
 pub struct Warm {
     pub name: String,
@@ -62,9 +62,9 @@ pub struct Candidate {
 pub fn candidates(plan: &Plan, endpoint: &Endpoint) -> Result<Vec<Candidate>> {
     let mut environment = plan.environment.clone();
     environment.extend(endpoint.names());
-    // As on AWS: session credentials, and no endpoint variable.
+    // As on AWS, there are session credentials and no endpoint variable.
     environment.remove("AWS_ENDPOINT_URL");
-    // As in production, without test faults.
+    // As in production, there is no table of test faults.
     environment.remove("ALPES_FAULTS_TABLE");
     environment.extend(strings([
         ("AWS_SESSION_TOKEN", "test"),
@@ -180,7 +180,7 @@ impl Candidate {
     }
 }
 
-/// Invokes the Python handler and ours in turns, with the same event.
+/// Invokes the Python handler and `http-commands` in turns, with the same event.
 pub fn against_python(
     candidates: &[Candidate],
     endpoint: &Endpoint,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// The durations of one thing, measured repeatedly.
+/// The durations of repeated measurements.
 #[derive(Clone, Debug, Default)]
 pub struct Samples(Vec<Duration>);
 
@@ -19,8 +19,8 @@ impl Samples {
         self.0.len()
     }
 
-    /// The percentile by nearest rank, in milliseconds: the smallest sample that `percent` of all do not exceed; 0
-    /// without samples.
+    /// The percentile by nearest rank, in milliseconds: the smallest sample that at least `percent` % of the samples do
+    /// not exceed; 0 without samples.
     pub fn percentile(&self, percent: usize) -> f64 {
         let mut sorted = self.0.clone();
         sorted.sort_unstable();
@@ -37,7 +37,7 @@ pub fn milliseconds(duration: Duration) -> f64 {
     duration.as_secs_f64() * 1_000.0
 }
 
-/// How often something happened in a second.
+/// How many times a second something happened that happened `count` times in `elapsed`.
 pub fn per_second(count: usize, elapsed: Duration) -> f64 {
     let count = u32::try_from(count).unwrap_or(u32::MAX);
     if elapsed.is_zero() {

@@ -16,9 +16,9 @@ const SENT_AGAIN: Duration = Duration::from_millis(500);
 
 /// A client of the API. Clones are cheap and share connections.
 ///
-/// Like any client of functions, it retries after a 5xx of the gateway without a problem document (RFC 9457): the
-/// function was killed or timed out. It also repeats a POST that the system refuses for the moment. It does not repeat
-/// a refused read, so that the test sees the refusal.
+/// The client retries a request after a 5xx answer without a problem document (RFC 9457): the gateway gives this answer
+/// if the function was killed or timed out. The client also repeats a POST that the system refuses for the moment. The
+/// client does not repeat a refused read, so that the test sees the refusal.
 #[derive(Clone)]
 pub struct Api {
     agent: Agent,
@@ -28,11 +28,11 @@ pub struct Api {
 /// An answer, whatever its status.
 #[derive(Clone, Debug)]
 pub struct Answer {
-    /// Its status.
+    /// The answer's status.
     pub status: u16,
-    /// Its body, byte for byte.
+    /// The answer's body, byte for byte.
     pub body: Vec<u8>,
-    /// The number of earlier answers to the same request that were lost.
+    /// How many earlier answers to the same request were lost.
     pub lost: u32,
     headers: http::HeaderMap,
     url: String,
@@ -84,7 +84,8 @@ impl Api {
     }
 
     /// Reads a list of reservations page by page, and asserts that they come newest first and without repetition. With
-    /// `until` it stops after the last of these. `filter` adds to the query, such as `&estado=Pagada`.
+    /// `until`, reading stops after the last of these reservations. `filter` adds to the query, such as
+    /// `&estado=Pagada`.
     pub fn list(
         &self,
         filter: &str,
@@ -158,7 +159,7 @@ impl Api {
     }
 }
 
-/// Sends until an acceptable answer comes, or [`PATIENCE`] ends.
+/// Sends the request until an acceptable answer comes, or [`PATIENCE`] ends.
 fn insist(
     url: &str,
     will_do: impl Fn(&Answer) -> bool,
@@ -198,14 +199,15 @@ impl Answer {
         })
     }
 
-    /// The body as JSON. Panics if the status is another.
+    /// The body as JSON. Panics if the answer has another status.
     pub fn expect(&self, status: u16) -> Value {
         let text = String::from_utf8_lossy(&self.body);
         assert_eq!(self.status, status, "{}: {text}", self.url);
         self.json()
     }
 
-    /// The body of an accepted request. If the first answer was lost, the refusal to accept it again counts too.
+    /// The body of an accepted request. If the first answer was lost, a 409 that refuses the repeated request counts as
+    /// accepted too.
     pub fn accepted(&self) -> Value {
         self.expect(if self.lost > 0 && self.status == 409 {
             409
@@ -214,7 +216,7 @@ impl Answer {
         })
     }
 
-    /// The problem (RFC 9457) in the body. Panics if the status is another, or the body is no problem.
+    /// The problem (RFC 9457) in the body. Panics if the answer has another status, or if its body is no problem.
     pub fn problem(&self, status: u16) -> Value {
         let problem = self.expect(status);
         assert!(self.is_problem(), "{problem}");

@@ -1,4 +1,4 @@
-//! Requests for the tests.
+//! Bodies of requests for the tests.
 
 use std::io::Read;
 
@@ -13,7 +13,7 @@ pub fn sample() -> Value {
     serde_json::from_str(include_str!("../data/crear_reserva.json")).unwrap()
 }
 
-/// `count` requests for journeys on real flights. They repeat if there are fewer journeys.
+/// `count` requests for journeys on real flights. The journeys repeat if there are fewer than `count`.
 pub fn journeys(count: usize) -> Vec<Value> {
     let mut text = String::new();
     GzDecoder::new(&include_bytes!("../data/reservas_h1.jsonl.gz")[..])
@@ -26,11 +26,11 @@ pub fn journeys(count: usize) -> Vec<Value> {
         .collect()
 }
 
-/// Moves a journey to a time of its own, so that no other test books its flights. An unknown flight has the default
-/// number of seats.
+/// Moves a journey to a time of its own, so that no other test books its flights. The system does not know these
+/// flights, and gives each the default number of seats.
 pub fn at_its_own_time(mut body: Value) -> Value {
     let (_, seconds) = Uuid::new_v4().as_u64_pair();
-    // Up to 68 years, so that the dates stay acceptable.
+    // At most 68 years are added, so that the API still accepts the dates.
     let later = SignedDuration::from_secs(i64::try_from(seconds >> 33).unwrap());
     each_leg(&mut body["itinerarios"], &mut |leg| {
         for date in ["fecha_salida", "fecha_llegada"] {
@@ -41,14 +41,14 @@ pub fn at_its_own_time(mut body: Value) -> Value {
     body
 }
 
-/// Sets the payment token, one of the test provider's.
+/// Sets the payment token, which must be one of the test provider's tokens.
 pub fn paid_with(mut body: Value, medio: &str) -> Value {
     body["pago"] =
         json!({ "monto": "100.00", "monto_vat": "19.00", "moneda": "USD", "medio": medio });
     body
 }
 
-/// Asks for a choreography.
+/// Asks for a choreography instead of an orchestrated saga.
 pub fn by_choreography(mut body: Value) -> Value {
     body["saga"] = "coreografia".into();
     body

@@ -7,21 +7,21 @@ use crate::{Api, Booked, Falla, Outcome, Stack, at_its_own_time, flights, paid_w
 /// The planned fate of a reservation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fate {
-    /// It is approved.
+    /// The reservation is approved.
     Good,
-    /// Its payment is declined.
+    /// The reservation's payment is declined.
     Declined,
-    /// Its flight has no seat.
+    /// The reservation's flight has no seat.
     NoSeat,
-    /// The confirmation of its seats gets no answer.
+    /// The confirmation of the reservation's seats gets no answer.
     NoAnswer,
-    /// Its client cancels it at once.
+    /// The client cancels the reservation at once.
     Cancelled,
 }
 
 impl Fate {
-    /// True if the outcome is allowed where functions are slow or die: a step that is not answered often enough is
-    /// undone.
+    /// True if the outcome is allowed where functions are slow or die. There a step may get no answer at any attempt,
+    /// and is then undone.
     pub fn allows(self, outcome: Outcome) -> bool {
         match self {
             Self::Good => {
@@ -37,9 +37,9 @@ impl Fate {
 
 /// A reservation to make.
 pub struct Order {
-    /// Its planned fate.
+    /// The reservation's planned fate.
     pub fate: Fate,
-    /// The body of its request.
+    /// The body of the request.
     pub body: Value,
     key: String,
 }
@@ -67,7 +67,7 @@ impl Stack {
 }
 
 impl Api {
-    /// Makes the reservation, and cancels it if that is its fate. Also returns the number of lost answers.
+    /// Makes the reservation, and cancels it if that is its fate. Also returns how many answers were lost.
     pub fn insist(&self, order: &Order) -> (Booked, u32) {
         let headers = [("Idempotency-Key", order.key.as_str())];
         let answer = self.book(order.body.to_string().as_bytes(), &headers);

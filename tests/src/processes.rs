@@ -4,7 +4,8 @@ use std::{collections::BTreeMap, env, fs, process::Command};
 
 use crate::setting;
 
-/// The pids of this stack's functions, by function name without the stack's name. Empty if they run on another machine.
+/// The pids of this stack's functions, by function name without the stack's name. Empty if the functions run on another
+/// machine.
 pub fn processes() -> BTreeMap<String, Vec<String>> {
     let endpoint = env::var("AWS_ENDPOINT_URL").unwrap_or_default();
     let prefix = format!("{}-", setting("ALPES_STACK"));
@@ -31,7 +32,7 @@ pub fn processes() -> BTreeMap<String, Vec<String>> {
     found
 }
 
-/// Kills a process; false if it had ended.
+/// Kills a process; false if the process had ended already.
 pub fn kill(pid: &str) -> bool {
     let kill = Command::new("kill").args(["-KILL", pid]).output();
     kill.unwrap().status.success()

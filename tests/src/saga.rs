@@ -1,4 +1,4 @@
-//! Sagas of the stack under test: waits for them, and compares them with the charges and the seats.
+//! Reads sagas of the stack under test: waits for their ends, and compares them with the charges and the seats.
 
 use std::{
     collections::BTreeMap,
@@ -15,14 +15,14 @@ use serde_json::{Value, json};
 
 use crate::{Answer, PATIENCE, Stack, pause_after, reservation, unique};
 
-/// The pause between wake-ups of sagas. The schedule has one a minute.
+/// The pause between wake-ups of sagas. The deployed schedule wakes sagas only once a minute.
 const TICK: Duration = Duration::from_secs(1);
-/// How long none of the awaited sagas may make progress. They share a log with those of all other tests.
+/// How long the awaited sagas may make no progress. These sagas share a log with the sagas of all other tests.
 const PATIENCE_IN_LINE: Duration = PATIENCE.saturating_mul(2);
-/// How many sagas one look reads.
+/// The most sagas in one read of the table.
 const AT_A_LOOK: usize = 100;
 
-/// The time of this program's next wake-up of sagas, for all of its tests.
+/// The time of the next wake-up of sagas by this test program. All of its tests share it.
 static NEXT_TICK: Mutex<Option<Instant>> = Mutex::new(None);
 
 /// An accepted reservation.
@@ -44,7 +44,7 @@ impl From<&Answer> for Booked {
     }
 }
 
-/// A fault of a participant for one reservation.
+/// A fault to inject into a participant for one reservation.
 #[derive(Clone, Copy)]
 pub struct Falla<'a> {
     /// The context of the command.
@@ -53,12 +53,12 @@ pub struct Falla<'a> {
     pub comando: &'a str,
     /// The mode of the fault.
     pub modo: &'a str,
-    /// How many commands it affects; 0 removes the fault.
+    /// The number of commands that the fault affects; 0 removes the fault.
     pub veces: u32,
 }
 
 impl Falla<'_> {
-    /// The command to charge gets no answer.
+    /// The command that charges gets no answer.
     pub const SILENT_PAYMENT: Self = Falla {
         contexto: "pagos",
         comando: "PagarReserva",
@@ -70,20 +70,20 @@ impl Falla<'_> {
 /// The outcome of a reservation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Outcome {
-    /// The status of its saga.
+    /// The status of the reservation's saga.
     pub saga: Status,
-    /// Its state, by its last event.
+    /// The reservation's state, by its last event.
     pub reserva: &'static str,
     /// How many charges the provider made.
     pub charges: usize,
     /// How many refunds the provider made.
     pub refunds: usize,
-    /// True if it holds seats.
+    /// True if the reservation holds seats.
     pub seated: bool,
 }
 
 impl Outcome {
-    /// Charged once, seated, approved.
+    /// The reservation is charged once, has its seats, and is approved.
     pub const APPROVED: Self = Self {
         saga: Status::Completed,
         reserva: "Aprobada",
@@ -91,7 +91,7 @@ impl Outcome {
         refunds: 0,
         seated: true,
     };
-    /// Cancelled before any charge.
+    /// The reservation is cancelled before any charge.
     pub const NOT_CHARGED: Self = Self {
         saga: Status::Compensated,
         reserva: "Cancelada",
@@ -99,7 +99,7 @@ impl Outcome {
         refunds: 0,
         seated: false,
     };
-    /// Cancelled after a charge, which was refunded.
+    /// The reservation is cancelled after a charge, which is refunded.
     pub const REFUNDED: Self = Self {
         charges: 1,
         refunds: 1,
@@ -113,7 +113,8 @@ impl Stack {
         self.booked_as(&unique("reserva"), body)
     }
 
-    /// Makes a reservation over HTTP with an idempotency key, from which its id follows. See [`Self::reservation_of`].
+    /// Makes a reservation over HTTP with an idempotency key. The reservation's id follows from the key: see
+    /// [`Self::reservation_of`].
     pub fn booked_as(&self, key: &str, body: &Value) -> Booked {
         let body = body.to_string();
         let answer = self.api.book(body.as_bytes(), &[("Idempotency-Key", key)]);
@@ -122,7 +123,7 @@ impl Stack {
         booked
     }
 
-    /// The id of the reservation that a key makes.
+    /// The id of the reservation that a request with this idempotency key makes.
     pub fn reservation_of(&self, key: &str) -> IdReserva {
         let id = api::command_id("POST /vuelos/reserva", Some(key), &*self.world.ids);
         api::reservation_of(id)
@@ -166,8 +167,8 @@ impl Stack {
         self.api.get(&format!("/sagas/{}", booked.saga)).expect(200)
     }
 
-    /// Waits until nothing more happens by itself in these sagas. Panics if they stop making progress earlier. Returns
-    /// their statuses.
+    /// Waits until each of these sagas has ended or waits for a person. Panics if they make no progress for too long
+    /// before that. Returns their statuses.
     pub fn at_rest(&self, of: &[Booked]) -> Vec<Status> {
         let mut found: BTreeMap<SagaId, Status> = BTreeMap::new();
         let (mut last, mut since) = (vec![], Instant::now());
@@ -204,7 +205,7 @@ impl Stack {
         }
     }
 
-    /// Those of these sagas that have begun.
+    /// Reads these sagas. Sagas that have not begun are left out.
     fn look(&self, ids: &[SagaId]) -> Vec<Saga> {
         let sagas = self.sagas();
         let chunks = ids.chunks(AT_A_LOOK);
@@ -213,15 +214,15 @@ impl Stack {
         stored.map(|stored| stored.saga).collect()
     }
 
-    /// How many of these sagas are at rest.
+    /// How many of these sagas have ended or wait for a person.
     pub fn resting(&self, of: &[Booked]) -> usize {
         let ids: Vec<_> = of.iter().map(|booked| booked.saga).collect();
         let sagas = self.look(&ids);
         sagas.iter().filter(|saga| is_at_rest(saga)).count()
     }
 
-    /// Wakes due sagas and resumes due reactions, unless that was done less than a second ago. If this fails, sagas
-    /// stop making progress.
+    /// Wakes due sagas and resumes due reactions, unless a test did so less than a second ago. Errors are ignored: a
+    /// test that waits for sagas panics if they make no progress.
     pub fn tick(&self) {
         let Ok(mut next) = NEXT_TICK.try_lock() else {
             return;
@@ -235,14 +236,16 @@ impl Stack {
         }
     }
 
-    /// Waits until a reservation is at rest in its saga and in the view, and returns its outcome.
+    /// Waits until a reservation's saga has ended or waits for a person and the view shows the reservation, and returns
+    /// its outcome.
     pub fn outcome(&self, booked: Booked) -> Outcome {
         let outcome = self.outcomes(&[booked])[0];
         self.seen_as(booked.id, outcome.reserva);
         outcome
     }
 
-    /// Waits until the sagas of these reservations are at rest, and returns the outcome of each.
+    /// Waits until the sagas of these reservations have ended or wait for a person, and returns the outcome of each
+    /// reservation.
     pub fn outcomes(&self, of: &[Booked]) -> Vec<Outcome> {
         let states = self.at_rest(of);
         let told = of.iter().zip(states);
@@ -273,7 +276,7 @@ impl Stack {
         }
     }
 
-    /// The types of a stream's events.
+    /// The types of the events in an event stream.
     pub fn kinds(&self, id: StreamId) -> Vec<String> {
         let stream = self.wait(self.streams().read_one(id)).unwrap();
         let events = stream.events.iter().map(|text| {
@@ -284,14 +287,14 @@ impl Stack {
     }
 }
 
-/// True if nothing more happens by itself.
+/// True if the saga has ended or waits for a person.
 fn is_at_rest(saga: &Saga) -> bool {
     let stuck = saga.status == Status::NeedsIntervention;
     saga.status.has_ended() || stuck
 }
 
 /// The log of a saga as the API shows it, one text for each line: commands, answers and decisions. Attempts without an
-/// answer and further events of the stream are left out, because their number depends on speed.
+/// answer and entries that are only notes are left out, because their number depends on speed.
 pub fn story(saga: &Value) -> Vec<String> {
     let lines = saga["log"].as_array().unwrap().iter();
     let lines = lines.filter(|line| line["sentido"] != "nota" && line["tipo"] != "SinRespuesta");

@@ -1,4 +1,4 @@
-//! The stack under test from inside: its log, streams, views and parked records.
+//! The stack under test from inside: its log, event streams, views and parked records.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -30,21 +30,21 @@ use crate::{Answer, Api, eventually, setting};
 
 /// The stack that the environment names.
 pub struct Stack {
-    /// Its API.
+    /// A client of the stack's API.
     pub api: Api,
-    /// Its tables.
+    /// The stack's tables.
     pub tables: Arc<dyn Tables>,
-    /// Its log, to append to.
+    /// The stack's log, for appending.
     pub log: Arc<dyn Log>,
-    /// Its log, for reading.
+    /// The stack's log, for reading.
     pub reader: Arc<dyn LogReader>,
-    /// Its functions, called as they call one another.
+    /// The stack's functions, called as they call one another.
     pub functions: Arc<dyn Functions>,
-    /// The bucket for batches that the runtime gave up.
+    /// The bucket with the batches that Lambda could not deliver after all retries.
     pub undelivered: Arc<dyn Objects>,
-    /// The archive, which has the log beyond its retention.
+    /// The stack's archive, which keeps the log's records beyond the log's retention.
     pub archive: Archive,
-    /// Time and ids.
+    /// The clock and the source of ids.
     pub world: World,
     /// The parts of the system, wired over the stack.
     pub wiring: Wiring<Environment>,
@@ -77,12 +77,12 @@ impl Stack {
         self.runtime.block_on(future)
     }
 
-    /// An event store on this stack, like that of its functions.
+    /// An event store on this stack, like that of the stack's functions.
     pub fn store(&self) -> EventStore<Payload> {
         self.wiring.store().unwrap()
     }
 
-    /// An event store on the stack's streams, with some ports replaced by the test.
+    /// An event store on the stack's event streams, with some ports replaced by the test.
     pub fn store_with(&self, change: impl FnOnce(&mut Ports)) -> EventStore<Payload> {
         let mut ports = Ports {
             tables: self.tables.clone(),
@@ -94,12 +94,12 @@ impl Stack {
         store
     }
 
-    /// A reader of streams.
+    /// A reader of event streams.
     pub fn streams(&self) -> StreamReader<Payload> {
         self.wiring.reader()
     }
 
-    /// A new command.
+    /// A new command, which is not sent yet.
     pub fn command(&self, kind: &str, subject: IdReserva, data: Value) -> Command {
         Command {
             id: CommandId(self.world.ids.fresh()),
@@ -127,7 +127,7 @@ impl Stack {
         texts.map(String::into_bytes).collect()
     }
 
-    /// A reservation's stream in vuelos.
+    /// A reservation's event stream in vuelos.
     pub fn stream(&self, id: IdReserva) -> Stream {
         let id = StreamId::new(VUELOS, id);
         self.wait(self.streams().read_one(id)).unwrap()
@@ -145,7 +145,8 @@ impl Stack {
         self.log_on(&mut BTreeMap::new())
     }
 
-    /// The records of the log after these positions, one for each shard. The positions move to the log's end.
+    /// The log's records after these positions, one position for each shard. Afterwards the positions are at the log's
+    /// end.
     pub fn log_on(&self, places: &mut BTreeMap<String, Position>) -> Vec<LogRecord> {
         self.wait(async {
             let mut records = vec![];
@@ -177,7 +178,7 @@ impl Stack {
             .collect()
     }
 
-    /// The whole archive in order. Some records may be there several times.
+    /// All records of the archive in order. A record may be archived several times.
     pub fn whole_archive(&self) -> Vec<LogRecord> {
         self.wait(async {
             let (mut found, mut after) = (vec![], None);
@@ -219,7 +220,8 @@ impl Stack {
         })
     }
 
-    /// A shard allows 5 reads a second for all of its readers together.
+    /// Reads a batch, and repeats a read that is throttled: a shard allows 5 reads a second for all of its readers
+    /// together.
     async fn read(&self, shard: &str, from: &Position) -> LogBatch {
         let mut failures = 0;
         loop {
@@ -233,7 +235,7 @@ impl Stack {
         }
     }
 
-    /// A reservation's row in the view `reservas`, with the attributes that the projector keeps in it.
+    /// A reservation's row in the view `reservas`, with the attributes that the projector stores in the row.
     pub fn row(&self, id: IdReserva) -> Option<Item> {
         self.row_in(&self.live(reservas::NAME), id)
     }
@@ -249,7 +251,7 @@ impl Stack {
         self.wait(row).unwrap()
     }
 
-    /// The generation of a view that answers queries.
+    /// The generation of a view that currently answers queries.
     pub fn live(&self, view: &'static str) -> Generation {
         let generations = self.wiring.generations();
         self.wait(generations.live(view)).unwrap()
@@ -270,7 +272,7 @@ impl Stack {
         }
     }
 
-    /// The parked records with a reservation's key, each with its bytes.
+    /// The parked records with a reservation's id as partition key, each with its bytes.
     pub fn parked(&self, id: IdReserva) -> Vec<(Parked, Vec<u8>)> {
         let key = id.to_string();
         let parking = self.parking();
@@ -287,13 +289,13 @@ impl Stack {
         })
     }
 
-    /// The parking lot.
+    /// The store of parked records.
     pub fn parking(&self) -> Parking {
         self.wiring.parking()
     }
 
-    /// Waits until every event of these streams is marked as published, and returns the streams. If a process dies
-    /// between an append and its mark, the sweeper sets the mark.
+    /// Waits until every event of these event streams is marked as published, and returns the event streams. If a
+    /// process dies between the append and the mark, the sweeper marks the event.
     pub fn published(&self, ids: &[StreamId]) -> Vec<Stream> {
         eventually("committed events are published", || {
             let streams = self.wait(self.streams().read(ids)).unwrap();
@@ -312,8 +314,8 @@ impl Stack {
         self.task(&json!({ "task": "sweep", "age_seconds": 0 }))
     }
 
-    /// Runs a task of the timers now, and returns the answer. Where [`Self::invoke`] is impossible, the schedule does
-    /// the same within about a minute.
+    /// Runs a task of the timers now, and returns the answer. Where [`Self::invoke`] is impossible, the schedule runs
+    /// the same task within about a minute.
     pub fn task(&self, task: &Value) -> Option<Value> {
         let answer = self.invoke("timers", task)?;
         let done = answer.expect(200);
@@ -321,8 +323,8 @@ impl Stack {
         Some(done)
     }
 
-    /// Invokes a function that no other function calls, and returns its answer, which may be an error. `None` on AWS:
-    /// only emulators accept a request that is not signed.
+    /// Invokes a function that no other function calls, and returns its answer, which may be an error. `None` on AWS,
+    /// because only emulators accept an unsigned request.
     pub fn invoke(&self, function: &str, payload: &Value) -> Option<Answer> {
         let endpoint = env::var("AWS_ENDPOINT_URL").ok()?;
         let url = format!(
@@ -334,7 +336,7 @@ impl Stack {
     }
 }
 
-/// The id of the reservation that an answer says was made.
+/// The id of the reservation in the answer that accepted it.
 pub fn reservation(answer: &Answer) -> IdReserva {
     let made = answer.expect(202);
     made["id_reserva"].as_str().unwrap().parse().unwrap()

@@ -35,7 +35,7 @@ pub fn side_by_side<T: Sync, R: Send>(
     done.into_iter().map(|(_, result)| result).collect()
 }
 
-/// Tells threads to end when it is dropped, also when its own thread panics.
+/// Tells threads to end when this value is dropped, also when its own thread panics.
 pub struct Ending<'a>(pub &'a AtomicBool);
 
 impl Drop for Ending<'_> {

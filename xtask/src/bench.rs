@@ -1,7 +1,8 @@
 //! The command `bench`: builds the functions and the benchmark, and runs it on a local runtime that it starts and
 //! stops.
 //!
-//! The benchmark is in `bench/`, a workspace of its own, so that the libraries of its peers do not enter the gate.
+//! The benchmark is in `bench/`, a workspace of its own, so `cargo xtask test` does not compile the libraries with
+//! which the benchmark compares this project.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -22,7 +23,7 @@ use crate::workspace::{Workspace, write};
 
 /// The compression that cargo-lambda uses for zips.
 const DEFLATE_LEVEL: &str = "6";
-/// The sample events to measure with. A function without one of these is measured with its first sample.
+/// The names of the sample events to measure with. A function that has neither sample is measured with its first one.
 const SAMPLES: [&str; 2] = ["crear_reserva", "reserva"];
 
 /// The function that is not measured: the rebuilder runs for minutes, and only when an operator asks for it, so the
@@ -55,7 +56,7 @@ pub fn bench(workspace: &Workspace, words: &Words) -> Result<()> {
     Ok(())
 }
 
-/// Builds the functions as they are deployed, but for this machine.
+/// Builds the functions with `cargo build --release` for this machine, and zips them.
 fn build(workspace: &Workspace, zips: &Path) -> Result<Vec<Measured>> {
     let mut functions = workspace.functions()?;
     functions.retain(|name| name != ON_DEMAND);
@@ -160,7 +161,7 @@ fn measure(
     })
 }
 
-/// The versions of the emulator and of the Python peer.
+/// The versions of the emulator and of the Python with which the benchmark compares the functions.
 fn emulator(python: &Path) -> Result<String> {
     let question = "import platform, importlib.metadata as m; print('MiniStack', m.version('ministack') + ', Python', \
                     platform.python_version() + ', boto3', m.version('boto3'))";

@@ -1,4 +1,5 @@
-//! The command `demo`: from nothing to three reservations: one is approved, one declined, one compensated.
+//! The command `demo`: starts a runtime, deploys to it, and makes three reservations. One is approved, one is declined,
+//! and one is compensated.
 
 use std::fs;
 use std::thread::sleep;
@@ -17,14 +18,14 @@ use crate::up::up;
 use crate::workspace::Workspace;
 
 const SAMPLE: &str = "docs/samples/crear_reserva.json";
-/// The path of the sample's only leg.
+/// The JSON pointer to the only leg of the sample request.
 const LEG: &str = "/itinerarios/0/odos/0/segmentos/0/legs/0";
 /// How long to wait for a saga. On a slow machine, the saga may not end in one invocation. The timers then resume it,
 /// once a minute.
 const PATIENCE: Duration = Duration::from_mins(2);
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// A reservation that was made.
+/// A reservation that the demo made.
 struct Booked {
     id: String,
     saga: String,
@@ -90,7 +91,8 @@ fn sample(workspace: &Workspace) -> Result<Value> {
     serde_json::from_str(&text).explain(format!("{SAMPLE} is not JSON"))
 }
 
-/// The request with this mode of saga; with `None`, the mode that is the default.
+/// Adds the mode of saga to the request `body`. With `None`, the body stays as it is, and the API uses its default
+/// mode.
 fn carried_by(mut body: Value, saga: Option<&str>) -> Value {
     if let (Value::Object(body), Some(saga)) = (&mut body, saga) {
         body.insert("saga".to_owned(), saga.into());
@@ -108,8 +110,8 @@ fn paid_with(sample: &Value, token: &str) -> Value {
     body
 }
 
-/// The request for the flight of the next day. Its seats can be set to 0 without an effect on the demo's other
-/// reservations.
+/// The sample request for the flight of the next day. The demo can set that flight's seats to 0 without an effect on
+/// the demo's other reservations.
 fn the_day_after(sample: &Value) -> Value {
     let mut body = paid_with(sample, "tok_visa");
     if let Some(Value::Object(leg)) = body.pointer_mut(LEG) {

@@ -144,7 +144,7 @@ impl Deployment<'_> {
             ("ALPES_REACTIONS_TABLE", output("ReactionsTable")?),
             ("ALPES_NOTICES_TABLE", output("NoticesTable")?),
             ("ALPES_NOTICES_TOPIC", output("NoticesTopic")?),
-            // deploy.sh allows tests on emulators.
+            // On emulators, deploy.sh deploys the table with which tests make participants fail.
             ("ALPES_FAULTS_TABLE", output("FaultsTable")?),
             (
                 "ALPES_PARTICIPANT_VUELOS_FUNCTION",
@@ -198,7 +198,8 @@ pub fn build_of(target: &Target) -> Result<Build> {
     })
 }
 
-/// Emulators accept any credentials. Fixed ones are set, so that real ones are never sent there.
+/// Emulators accept any credentials. This function sets made-up credentials, so real credentials are never sent to an
+/// emulator.
 fn credentials(url: &str) -> Vec<(String, String)> {
     [
         ("AWS_ENDPOINT_URL", url),

@@ -48,7 +48,7 @@ pub fn wrong<T>(text: impl Into<String>) -> Result<T> {
     Err(Failure::Wrong(text.into()))
 }
 
-/// Puts an explaining sentence before a lower error.
+/// Puts an explaining sentence before the text of an underlying error.
 pub trait Explain<T> {
     fn explain(self, text: impl fmt::Display) -> Result<T>;
 }

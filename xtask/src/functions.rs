@@ -28,7 +28,7 @@ fn deployed_name(target: &Target, function: &str) -> Result<String> {
     Ok(format!("{}-{function}", target.get("ALPES_STACK")?))
 }
 
-/// Builds one function, and replaces the deployed one.
+/// Builds one function, and replaces its deployed code.
 pub fn deploy(workspace: &Workspace, words: &Words) -> Result<()> {
     let target = Target::select(workspace, words)?;
     let function = words.required("FUNCTION").to_owned();
@@ -121,8 +121,9 @@ pub fn samples(workspace: &Workspace, function: &str) -> Result<Vec<PathBuf>> {
     Ok(samples)
 }
 
-/// The path of an event file, from a path or the name of a sample with or without `.json`. The name may be omitted only
-/// if there is one sample: with several, a default could pick one that cancels something.
+/// The path of an event file, from a path or from the name of a sample, with or without `.json`. The name may be
+/// omitted only if the function has one sample: among several samples, a default could pick one that cancels a
+/// reservation.
 fn event_file(workspace: &Workspace, function: &str, wanted: Option<&str>) -> Result<PathBuf> {
     let samples = samples(workspace, function)?;
     let known: Vec<_> = samples

@@ -28,7 +28,7 @@ pub fn test(workspace: &Workspace, words: &Words) -> Result<()> {
     }
     let quick = words.flag("--quick");
     if !quick {
-        // Python is needed only after everything has been compiled, so check now that it is there.
+        // Python is needed only after everything has been compiled, so a missing Python is reported before that.
         check_python(workspace)?;
     }
     code(workspace)?;
@@ -48,7 +48,7 @@ fn cargo_step(workspace: &Workspace, name: &str, arguments: &[&str]) -> Result<(
     })
 }
 
-/// Formatting, lints, and the tests that need no runtime.
+/// Checks formatting and lints, and runs the tests that need no runtime.
 fn code(workspace: &Workspace) -> Result<()> {
     cargo_step(workspace, "format", &["fmt", "--all", "--check"])?;
     let lints = [
@@ -88,7 +88,8 @@ fn docs(workspace: &Workspace) -> Result<()> {
     })
 }
 
-/// Checks licences, duplicates and sources always, and advisories if their database can be fetched.
+/// Checks the licences, duplicates and sources of all dependencies, and also advisories if their database can be
+/// fetched.
 fn dependencies(workspace: &Workspace) -> Result<()> {
     install(workspace, Set::Runtime)?;
     install(workspace, Set::Gate)?;
@@ -136,7 +137,7 @@ fn infrastructure(workspace: &Workspace) -> Result<()> {
     })
 }
 
-/// Searches with the simulation, and compares its traces between two builds.
+/// Runs the simulation with many seeds, and compares its traces between two builds.
 fn simulation(workspace: &Workspace) -> Result<()> {
     let mut examples = vec!["test", "--quiet", "--profile", simulate::OPTIMISED];
     examples.extend(["--package", "pedidos", "--", "--include-ignored"]);
@@ -169,7 +170,7 @@ fn state_machine(workspace: &Workspace) -> Result<()> {
     })
 }
 
-/// End-to-end tests on a local runtime of their own.
+/// Runs the end-to-end tests on a local runtime that this step starts and stops.
 fn end_to_end(workspace: &Workspace) -> Result<()> {
     let zips = package(workspace, Build::Host, &workspace.functions()?)?;
     on_own_runtime(workspace, "test", free_port()?, &zips, |target| {
@@ -191,8 +192,8 @@ fn documents(workspace: &Workspace) -> Result<()> {
     )
 }
 
-/// Starts a local runtime, deploys `zips` to it, does `work`, and stops it. The runtime never outlives this process.
-/// Its folder, whose name begins with `name`, is kept only if something fails.
+/// Starts a local runtime, deploys `zips` to it, does `work`, and stops the runtime. The runtime never outlives this
+/// process. Its folder, whose name begins with `name`, is kept only if something fails.
 pub fn on_own_runtime(
     workspace: &Workspace,
     name: &str,
@@ -229,7 +230,7 @@ pub fn on_own_runtime(
     }
 }
 
-/// End-to-end tests against a runtime that is not ours, in a stack that is deleted afterwards.
+/// Runs the end-to-end tests against a runtime that this tool did not start, in a stack that is deleted afterwards.
 fn at_endpoint(workspace: &Workspace, endpoint: &Endpoint, build: Build) -> Result<()> {
     let zips = package(workspace, build, &workspace.functions()?)?;
     let folder = workspace

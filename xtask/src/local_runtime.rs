@@ -18,11 +18,11 @@ use crate::workspace::{Workspace, write};
 /// The lifetime of a local runtime.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Life {
-    /// Until `down`.
+    /// The runtime runs until the command `down`.
     Background,
-    /// Until the handle is dropped, and never longer than this process. The runtime reads a pipe whose other end only
-    /// this process holds, and stops when the pipe closes. So Ctrl-C in a test leaves no process behind, without a
-    /// signal handler.
+    /// The runtime runs until its handle is dropped, and never longer than this process. The runtime reads a pipe whose
+    /// other end only this process holds, and stops when the pipe closes. So Ctrl-C in a test leaves no process behind,
+    /// without a signal handler.
     WithUs,
 }
 
@@ -49,8 +49,8 @@ pub fn must_be_free(endpoint: &Endpoint) -> Result<()> {
     ))
 }
 
-/// Starts the runtime, and returns its process, which the caller must hold under `Life::WithUs`. Returns `None` if this
-/// folder's runtime is running already.
+/// Starts the runtime, and returns its process. Under `Life::WithUs`, the caller must keep the returned process: the
+/// runtime stops when this value is dropped. Returns `None` if this folder's runtime is running already.
 pub fn start(
     workspace: &Workspace,
     endpoint: &Endpoint,
@@ -90,8 +90,8 @@ pub fn start(
                 log.try_clone()
                     .explain("Cannot write the runtime's log file")?,
             );
-            // A process group of its own: Ctrl-C in this terminal does not reach the runtime, and stopping the group
-            // stops the runtime's functions too.
+            // The runtime gets a process group of its own. So Ctrl-C in this terminal does not reach the runtime, and
+            // stopping the group stops the runtime's functions too.
             let mut child = launcher
                 .stderr(log)
                 .process_group(0)
@@ -128,8 +128,8 @@ fn tail(log: &str) -> String {
         .join("\n")
 }
 
-/// The pid of a folder's runtime, if it runs. Another program may have this pid by now, so the command line is compared
-/// too.
+/// The pid of a folder's runtime, if the runtime runs. Another program may have this pid by now, so the command line is
+/// compared too.
 pub fn running_pid(folder: &Path) -> Result<Option<String>> {
     let Ok(pid) = fs::read_to_string(folder.join("pid")) else {
         return Ok(None);
@@ -149,8 +149,8 @@ fn command_line(pid: &str) -> Result<String> {
     Ok(String::from_utf8_lossy(&shown.stdout).into_owned())
 }
 
-/// True if a process holds no resource any more, in particular not its port: it is gone, or a zombie. Its command line
-/// becomes empty a moment before its sockets are closed.
+/// True if a process has ended or is a zombie: it then holds no resource any more, in particular no port. An empty
+/// command line does not show this, because it becomes empty a moment before the process's sockets are closed.
 fn has_ended(pid: &str) -> Result<bool> {
     if !Path::new("/proc/self/task").exists() {
         let shown = output(&mut command("ps", &["-o", "stat=", "-p", pid]))?;
@@ -174,7 +174,7 @@ pub fn stop(folder: &Path) -> Result<bool> {
         return Ok(false);
     };
     for (signal, patience) in [("TERM", 8), ("KILL", 4)] {
-        // Use bash's built-in `kill`, because images without `ps` also lack the program.
+        // Use bash's built-in `kill`, because container images without `ps` also lack the program `kill`.
         output(&mut command(
             "bash",
             &["-c", &format!("kill -{signal} -- -{pid}")],

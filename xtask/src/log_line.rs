@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 use crate::log_service::Event;
 
-/// The lines that Lambda writes around those of a function.
+/// The beginnings of the lines that Lambda writes before and after the lines of a function.
 const PLATFORM: [&str; 4] = [
     "START RequestId",
     "END RequestId",
@@ -16,12 +16,12 @@ const PLATFORM: [&str; 4] = [
 /// A line that a function wrote.
 #[derive(Clone, Debug)]
 pub struct Line {
-    /// The id of its log event.
+    /// The id of the log event that contains the line.
     pub id: String,
-    /// The time of its log event, in milliseconds of Unix time.
+    /// The time of the line's log event, in milliseconds of Unix time.
     pub taken_in: i64,
     pub function: String,
-    /// The time in the line itself or, if the line has none, the time of its log event.
+    /// The time in the line itself or, if the line has none, the time of the log event.
     time: String,
     text: String,
     /// The fields of the line, if it is a JSON object.
@@ -29,7 +29,7 @@ pub struct Line {
 }
 
 impl Line {
-    /// The lines of a log event that the function itself wrote.
+    /// The lines in a log event, except those that Lambda wrote.
     pub fn of<'a>(function: &'a str, event: &'a Event) -> impl Iterator<Item = Self> + 'a {
         let lines = event.message.lines().map(str::trim_end);
         let own = lines.filter(|line| {
@@ -66,9 +66,9 @@ fn is_time(text: &str) -> bool {
 
 /// The format in which lines are shown.
 pub enum Look {
-    /// As JSON objects.
+    /// Lines are shown as JSON objects.
     Json,
-    /// As text for people.
+    /// Lines are shown as text for people.
     Lines { width: usize, colours: bool },
 }
 
@@ -122,7 +122,7 @@ impl Look {
             return ("", visible(&line.text));
         };
         let text = |name| fields.get(name).and_then(Value::as_str);
-        // Metrics are for CloudWatch: numbers, with a description of them under `_aws`.
+        // A line with metrics is for CloudWatch: it has numbers, and their description under `_aws`.
         let is_metrics = fields.contains_key("_aws");
         let level = if is_metrics {
             "METRIC"
@@ -155,7 +155,7 @@ fn shown_time(time: &str) -> String {
     since(time, 0).map_or_else(|| time.to_owned(), moment)
 }
 
-/// The value as text. A string of one word has no quotes.
+/// The value as text. A string that is one word has no quotes.
 fn shown_value(value: &Value) -> String {
     let is_word = |text: &str| {
         !text.is_empty() && !text.contains(|letter: char| letter.is_whitespace() || letter == '"')
@@ -166,7 +166,8 @@ fn shown_value(value: &Value) -> String {
     }
 }
 
-/// The logged object, with the name of its function added. A line that is not an object becomes the `message` of one.
+/// The line as a JSON object with the name of its function. If the line is not an object, its text becomes the field
+/// `message`.
 fn as_json(line: &Line) -> String {
     let mut object = line.fields.clone().unwrap_or_else(|| {
         let fields = [("timestamp", &line.time), ("message", &line.text)];

@@ -1,6 +1,6 @@
-//! A client for the `CloudWatch` Logs API of a local runtime or LocalStack, over HTTP. The AWS CLI is a Python program
-//! that takes a second of processor time for each question. Requests are not signed, because a runtime that speaks
-//! plain HTTP checks no signatures.
+//! A client for the `CloudWatch` Logs API of a local runtime or LocalStack, over HTTP. The AWS CLI is not used, because
+//! it is a Python program that takes a second of processor time for each call. Requests are not signed, because a
+//! runtime that speaks plain HTTP checks no signatures.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,7 +13,7 @@ use crate::{
     runtime_env::Target,
 };
 
-/// The most events in one answer. AWS then returns a token for the rest; the local runtime returns none.
+/// The most events in one answer. For further events, AWS returns a token, and the local runtime returns none.
 const PAGE: usize = 10_000;
 
 /// A log event.

@@ -93,7 +93,7 @@ fn now() -> i64 {
     since_then.try_into().unwrap_or(i64::MAX)
 }
 
-/// The selection of lines.
+/// The lines that the user asked for.
 struct Wanted<'a> {
     /// The id that lines must contain.
     about: Option<&'a str>,
@@ -161,7 +161,7 @@ fn newest_of(
     } else {
         WINDOW
     };
-    // The first window has no end, so that it includes lines logged meanwhile.
+    // The first window has no end, so it includes lines that are logged while this function reads.
     let (mut start, mut end) = (now, i64::MAX);
     while end >= first && found <= wanted.limit {
         start = start.saturating_sub(length).max(first);
@@ -186,7 +186,7 @@ fn follow(
     look: &Look,
     shown: &[Line],
 ) -> Result<()> {
-    // The events that may be read again: function and id, with their times.
+    // The log events that a later read may return again: the function and id of each, with its time.
     let seen = shown.iter().map(|line| {
         let event = (line.function.clone(), line.id.clone());
         (event, line.taken_in)

@@ -1,8 +1,8 @@
 //! `xtask`, the developer's commands: see `cargo xtask help`.
 //!
-//! `xtask` starts other programs and shows their output. The system's data are read by `ops` alone.
+//! `xtask` starts other programs and shows their output. Only the program `ops` reads the system's data.
 
-/// Its `println!` and `eprintln!` replace those of std, which panic when the reader has closed the pipe.
+/// The `println!` and `eprintln!` of `command_line` replace those of std, which panic when the reader has closed the pipe.
 #[macro_use]
 extern crate command_line;
 

@@ -1,4 +1,4 @@
-//! Checkers from npm for the gate, in `.local/npm`, if the machine has Node.
+//! Installs the gate's checkers that come from npm into `.local/npm`, if the machine has Node.
 
 use std::fs;
 use std::path::PathBuf;
@@ -23,7 +23,7 @@ pub fn tool(workspace: &Workspace, name: &str) -> PathBuf {
     folder(workspace).join("node_modules/.bin").join(name)
 }
 
-/// Installs what `infra/local` pins, unless the same is installed already. Install scripts of packages are not run.
+/// Installs the packages that `infra/local` pins, unless they are installed already. Their install scripts are not run.
 pub fn install(workspace: &Workspace) -> Result<()> {
     let folder = folder(workspace);
     let stamp = folder.join("installed");

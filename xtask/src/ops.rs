@@ -1,5 +1,5 @@
-//! Hands commands on to the package `ops`, with the runtime's variables. `ops` reads and changes the system's data; it
-//! links the AWS SDK, and so takes longer to compile than this tool should.
+//! Passes commands on to the package `ops`, with the runtime's variables. `ops` reads and changes the system's data. It
+//! links the AWS SDK, so it takes longer to compile than this tool should.
 
 use command_line::Words;
 

@@ -1,4 +1,5 @@
-//! Builds the functions and zips them. Each binary becomes the `bootstrap` that a custom runtime starts.
+//! Builds the functions and zips them. In each zip, the binary has the name `bootstrap`, which Lambda's custom runtime
+//! starts.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -24,7 +25,7 @@ pub enum Build {
     /// A build for this machine, with plain cargo in the dev profile, for runtimes that start functions as processes
     /// here.
     Host,
-    /// Amazon Linux, by `cargo lambda build --release`.
+    /// A build for Amazon Linux, by `cargo lambda build --release`.
     Lambda(Arch),
 }
 
@@ -109,8 +110,8 @@ pub fn package(workspace: &Workspace, build: Build, functions: &[String]) -> Res
     Ok(folder)
 }
 
-/// Builds a program of the workspace that runs commands, and returns its path. Prints a line if that takes longer than
-/// 2 seconds.
+/// Builds a program of the workspace that runs commands, and returns its path. Prints a line if the build takes longer
+/// than 2 seconds.
 pub fn program(workspace: &Workspace, package: &str, options: &[&str]) -> Result<PathBuf> {
     let (built, waits) = mpsc::channel::<()>();
     let what = format!("cargo compiles {package}: the first time that takes a while");
@@ -123,15 +124,16 @@ pub fn program(workspace: &Workspace, package: &str, options: &[&str]) -> Result
     quietly.extend(options);
     let binaries = cargo_build(workspace, &[package.to_owned()], &quietly);
     drop(built);
-    let _ = told.join(); // a note that could not be told is no reason to stop
+    let _ = told.join(); // a note that cannot be printed is no reason to stop
     match binaries?.into_iter().find(|(name, _)| name == package) {
         Some((_, binary)) => Ok(binary),
         None => fail(format!("cargo built no binary named '{package}'.")),
     }
 }
 
-/// The packages that cargo selects when it builds some. Cargo unifies the features of the selected packages, so with
-/// another selection it would compile most dependencies again with other features.
+/// The packages that cargo must select to build the `wanted` ones. Cargo unifies the features of all selected packages.
+/// So builds of functions and of `ops` always select all of these: with another selection, cargo would compile most
+/// dependencies again with other features.
 fn looked_at(workspace: &Workspace, wanted: &[String]) -> Result<Vec<String>> {
     let mut usual = workspace.functions()?;
     usual.push("ops".into());
@@ -139,7 +141,7 @@ fn looked_at(workspace: &Workspace, wanted: &[String]) -> Result<Vec<String>> {
     Ok(if is_usual { usual } else { wanted.to_vec() })
 }
 
-/// Builds packages for this machine. Returns each with its binary.
+/// Builds packages for this machine. Returns each package with its binary.
 pub fn cargo_build(
     workspace: &Workspace,
     functions: &[String],

@@ -21,7 +21,7 @@ pub fn step<T>(name: &str, work: impl FnOnce() -> Result<T>) -> Result<T> {
     result
 }
 
-/// Does a step that prints nothing itself, and prints every few seconds that it goes on.
+/// Does a step that prints nothing itself, and prints every few seconds that the step still runs.
 pub fn quiet_step<T>(name: &str, work: impl FnOnce() -> Result<T>) -> Result<T> {
     step(name, || goes_on_after(Duration::from_secs(5), note, work))
 }

@@ -1,5 +1,6 @@
-//! A deployed runtime, as its env file describes it: `.local/run/NAME/env`. The file of the runtime that was brought up
-//! last is copied to `.local/env`. Its lines are `NAME=VALUE`, which a shell, cargo-lambda and this tool can read.
+//! A deployed runtime, as described by its env file `.local/run/NAME/env`. The env file of the runtime that was brought
+//! up last is copied to `.local/env`. An env file has lines `NAME=VALUE`, which a shell, cargo-lambda and this tool can
+//! read.
 
 use std::fs;
 use std::net::{TcpStream, ToSocketAddrs};
@@ -166,12 +167,12 @@ impl Target {
         })
     }
 
-    /// The runtime that commands use by default.
+    /// The runtime that commands use by default, if there is one.
     pub fn meant(workspace: &Workspace) -> Result<Option<Self>> {
         Self::read(&workspace.local().join("env"))
     }
 
-    /// Makes this the runtime that commands use by default.
+    /// Makes this runtime the one that commands use by default.
     pub fn mean(&self, workspace: &Workspace) -> Result<()> {
         write(&workspace.local().join("env"), render(&self.variables))
     }
@@ -181,8 +182,8 @@ impl Target {
         let mut found = vec![];
         for folder in Self::all(workspace)? {
             let file = folder.join("env");
-            // A file that cannot be parsed, perhaps from another version, cannot be named by a command, so it is
-            // skipped.
+            // An env file that cannot be parsed is skipped, because commands cannot name its runtime. It is perhaps
+            // from another version of this tool.
             if let Ok(Some(target)) = Self::read(&file)
                 && target.is_up().unwrap_or(false)
             {
@@ -197,8 +198,8 @@ impl Target {
         Ok(found.into_iter().map(|(_, target)| target).collect())
     }
 
-    /// True if the runtime runs. Another program may have its port by now, so a local runtime is recognized by its
-    /// process.
+    /// True if the runtime runs. Another program may have the runtime's port by now, so a local runtime is recognized
+    /// by its process.
     pub fn is_up(&self) -> Result<bool> {
         match self.get("ALPES_ENDED_BY")? {
             "process" => Ok(running_pid(&self.folder)?.is_some()),
@@ -206,7 +207,7 @@ impl Target {
         }
     }
 
-    /// Its address.
+    /// The runtime's address.
     pub fn endpoint(&self) -> Result<Endpoint> {
         Endpoint::parse(self.get("AWS_ENDPOINT_URL")?)
     }
@@ -229,13 +230,13 @@ impl Target {
         children(&workspace.local().join("run"))
     }
 
-    /// Writes its env file, and makes it the default of commands.
+    /// Writes the runtime's env file, and makes the runtime the default of commands.
     pub fn save(&self, workspace: &Workspace) -> Result<()> {
         write(&self.folder.join("env"), render(&self.variables))?;
         self.mean(workspace)
     }
 
-    /// Deletes its folder and its entry as the default.
+    /// Deletes the runtime's folder, and `.local/env` if it names this runtime.
     pub fn remove(&self, workspace: &Workspace) -> Result<()> {
         let current = workspace.local().join("env");
         if Self::read(&current)?.is_some_and(|target| target.folder == self.folder) {

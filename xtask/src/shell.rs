@@ -54,7 +54,8 @@ pub fn run(command: &mut Command) -> Result<()> {
     }
 }
 
-/// Runs a command on this terminal in place of this program: it prints its own errors, and its exit code becomes ours.
+/// Runs a command on this terminal in place of this program. The command prints its own errors, and its exit code
+/// becomes the exit code of this program.
 pub fn stand_in(command: &mut Command) -> Result<()> {
     let status = status(command)?;
     match status.code() {

@@ -38,7 +38,7 @@ pub fn simulate(workspace: &Workspace, words: &Words) -> Result<()> {
     )
 }
 
-/// The search of the gate.
+/// Runs the simulation with as many seeds as the gate requires.
 pub fn search(workspace: &Workspace) -> Result<()> {
     run(&mut built(workspace, OPTIMISED, &["--seeds", SEEDS])?)
 }

@@ -37,7 +37,8 @@ impl Set {
     }
 }
 
-/// Installs a set, unless the pinned packages are installed already. The stamp file is a copy of the requirements.
+/// Installs a set, unless the pinned packages are installed already. A stamp file has the requirements that were
+/// installed.
 pub fn install(workspace: &Workspace, set: Set) -> Result<()> {
     check_python(workspace)?;
     let requirements = workspace.path("infra/local").join(set.file());

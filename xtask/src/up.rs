@@ -89,7 +89,7 @@ pub fn up(workspace: &Workspace, words: &Words) -> Result<Target> {
     Ok(target)
 }
 
-/// Checks everything that can be known before building or installing.
+/// Checks all conditions that can be checked before building or installing.
 fn check(workspace: &Workspace, kind: &Kind, endpoint: &Endpoint, folder: &Path) -> Result<()> {
     check_python(workspace)?;
     match kind {
@@ -118,7 +118,7 @@ fn check(workspace: &Workspace, kind: &Kind, endpoint: &Endpoint, folder: &Path)
     }
 }
 
-/// Starts the container without its own deployment, because the steps here deploy.
+/// Starts LocalStack's container without the deployment that the container would do by itself, because `up` deploys.
 fn docker_up(workspace: &Workspace, endpoint: &Endpoint) -> Result<()> {
     step(
         &format!(

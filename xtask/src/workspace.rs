@@ -11,7 +11,7 @@ pub struct Workspace {
 }
 
 impl Workspace {
-    /// Finds the checkout: the one in which cargo runs this, or the one in which it was compiled.
+    /// Finds the checkout in which cargo runs this tool, or otherwise the checkout in which this tool was compiled.
     pub fn find() -> Result<Self> {
         match command_line::root() {
             Some(root) => Ok(Self { root }),
@@ -25,7 +25,7 @@ impl Workspace {
         self.root.join(relative)
     }
 
-    /// The folder `.local`, which has everything that this tool writes. To undo it all, delete the folder.
+    /// The folder `.local`, which has everything that this tool writes, except compiled code.
     pub fn local(&self) -> PathBuf {
         self.root.join(".local")
     }

@@ -20,7 +20,7 @@ use serde_json::Value;
 
 // The rules, as data.
 
-/// The bounded contexts. They meet in events and do not know one another.
+/// The bounded contexts. None depends on another's crate: they share only events.
 const CONTEXTS: [&str; 3] = ["vuelos", "pagos", "gds"];
 
 /// A folder of the workspace, with the folders whose crates it may depend on.
@@ -41,7 +41,7 @@ const FUNCTIONS: &str = "functions/";
 const EXAMPLES: &str = "examples/";
 
 /// The allowed directions of dependencies. A folder belongs to the first wing whose name begins its path. Folders
-/// without a wing, such as `simulate`, may depend on all of these.
+/// without a wing, such as `simulate`, may depend on all wings.
 const WINGS: [Wing; 7] = [
     Wing {
         folder: ENGINE,
@@ -104,8 +104,8 @@ const EDGE_DEPENDENCIES: [&str; 6] = [
     "tokio*",
 ];
 
-/// Names that code must reach through a port. A path is found by its last two parts, so a `use` of the type does not
-/// hide it.
+/// Names that code must not use directly, each with the port to use instead. A path is found by its last two parts, so
+/// a `use` of the type does not hide it.
 const AMBIENT: [(&str, &str); 11] = [
     ("SystemTime::now", "Clock"),
     ("Timestamp::now", "Clock"),
@@ -124,17 +124,17 @@ const AMBIENT: [(&str, &str); 11] = [
 const AMBIENT_ALLOWED: [(&str, &str); 2] = [
     // The adapters implement time, ids, chance and tasks.
     ("shared/engine/aws/", ""),
-    // The duration of an answer, for its log line.
+    // This file measures the duration of an answer for its log line.
     ("shared/airline/api/src/lib.rs", "Instant::now"),
 ];
 
 /// Names that turn a time into text without `alpes_messages::moment`, which gives every time 3 decimals.
 const TIMES_AS_TEXT: [&str; 4] = ["strftime", "to_rfc3339", "Rfc3339", "DateTimePrinter"];
 
-/// The files that may contain these names.
+/// The files that may contain the names in `TIMES_AS_TEXT`.
 const TIMES_ALLOWED: [&str; 3] = [
     "shared/engine/messages/src/moment.rs",
-    // AWS's own times, in a crate that depends on nothing of the workspace. They have 3 decimals too.
+    // This crate formats times as AWS does, with 3 decimals too. It depends on nothing of the workspace.
     "shared/aws-rules/source-mapping/",
     "shared/testing/simulation/src/stream.rs",
 ];
@@ -153,7 +153,7 @@ const OF_NO_DOMAIN: [(&str, &str); 7] = [
     ("shared/testing/saga-kit/", ".rs"),
 ];
 
-/// The crate that puts functions together. Their `App`s are in their own crates.
+/// The crate that builds the parts of all functions. Each function's `App` is in the function's own crate.
 const WIRING: &str = "shared/airline/wiring/";
 
 /// Code that must get the airline's parts from the wiring.
@@ -165,7 +165,7 @@ const WIRED: [&str; 5] = [
     "xtask/ops/src",
 ];
 
-/// The constructors of the parts.
+/// The constructors of the airline's parts, which only the wiring and tests may call.
 const PARTS: [&str; 10] = [
     "Announcer::new(",
     "Coordinator::new(",
@@ -179,10 +179,10 @@ const PARTS: [&str; 10] = [
     "StreamReader::new(",
 ];
 
-/// The template, the only place that sets up mappings.
+/// The template, the only place that sets up event source mappings.
 const TEMPLATE: &str = "infra/template.yaml";
 
-/// The settings of mappings, in the names of the template and of `shared/aws-rules`.
+/// The settings of event source mappings, in the names of the template and of `shared/aws-rules`.
 const SETTINGS: [&str; 12] = [
     "BatchSize",
     "BisectBatchOnFunctionError",
@@ -228,7 +228,7 @@ struct Package {
     folder: String,
     /// The package's dependencies outside of tests.
     dependencies: BTreeSet<String>,
-    /// The further dependencies of its tests.
+    /// The package's additional dependencies in tests.
     dev_dependencies: BTreeSet<String>,
     /// The text of its Cargo.toml.
     manifest: String,
@@ -430,7 +430,7 @@ fn ambient(sources: &BTreeMap<String, String>) -> Vec<String> {
     found
 }
 
-/// Places that use one of these names outside of the files where it belongs.
+/// Places in `sources` that use one of `names`. `belongs` says where the names may be used.
 fn misplaced(sources: &BTreeMap<String, String>, names: &[&str], belongs: &str) -> Vec<String> {
     let mut found = vec![];
     for (path, source) in sources {
@@ -443,8 +443,8 @@ fn misplaced(sources: &BTreeMap<String, String>, names: &[&str], belongs: &str) 
     found
 }
 
-/// The sources that must get the airline's parts from the wiring. Tests are left out, because they may build broken
-/// parts.
+/// The sources that must get the airline's parts from the wiring. Tests are left out, because they may build parts that
+/// are broken on purpose.
 fn wired() -> BTreeMap<String, String> {
     let mut sources = BTreeMap::new();
     for folder in WIRED {
@@ -454,8 +454,8 @@ fn wired() -> BTreeMap<String, String> {
     sources
 }
 
-/// The sources that run, deploy or simulate functions, and so could set up a mapping. The simulation's probe is left
-/// out: its random mappings invoke no function of the system.
+/// The sources that run, deploy or simulate functions, and so could set up an event source mapping. The simulation's
+/// probe is left out: its random mappings invoke no function of the system.
 fn set_up() -> BTreeMap<String, String> {
     let mut sources = BTreeMap::new();
     for folder in ["functions", "simulate", "tests", "xtask/src", "xtask/ops"] {
@@ -530,7 +530,7 @@ impl Airline {
         let mut fields = BTreeSet::new();
         for (path, schema) in schemas {
             let inner = path.strip_prefix(CATALOGUE).unwrap_or(path);
-            // The envelopes lie beside the folders of contexts, and belong to the engine.
+            // The envelopes' schemas are next to the folders of contexts, and belong to the engine.
             let Some((context, file)) = inner.split_once('/') else {
                 continue;
             };
@@ -569,7 +569,8 @@ impl Airline {
     }
 }
 
-/// The words of an identifier in lower case. `ReservaGDSConfirmada` and `reserva_gds_confirmada` give the same three.
+/// The words of an identifier in lower case. `ReservaGDSConfirmada` and `reserva_gds_confirmada` give the same three
+/// words.
 fn parts(identifier: &str) -> Vec<String> {
     let mut parts = vec![String::new()];
     let letters: Vec<char> = identifier.chars().collect();
@@ -750,7 +751,7 @@ fn times_become_texts_in_one_way() {
     for folder in folders {
         sources.extend(files(folder, ".rs"));
     }
-    // This test itself contains the words.
+    // This test's own file contains the names.
     sources.remove("xtask/tests/architecture.rs");
     none(&other_times(&sources));
 }
@@ -1071,25 +1072,25 @@ fn a_word_of_the_airline_is_found_wherever_it_is_said() {
         airline.words_in(&BTreeMap::from([source]))
     };
     for (line, word) in [
-        // In code, as a part of an identifier in either case style.
+        // The word is in code, as a part of an identifier in either case style.
         ("struct Reserva;", "reserva"),
         ("use events::IdReserva;", "reserva"),
         ("let id_reserva = 1;", "reserva"),
         ("fn of_reservation() {}", "reservation"),
         ("const VUELOS2: u8 = 1;", "vuelos"),
-        // In comments, in any case, and in strings and stored names.
+        // The word is in a comment, in any case, in a string or in a stored name.
         ("/// Reservations side by side.", "reservations"),
         ("//! A seat: `asiento`.", "asiento"),
         ("let urn = \"urn:aeroalpes:esquema\";", "aeroalpes"),
         ("Key::new(TABLE, \"itinerario#1\", \"row\")", "itinerario"),
-        // Names of contexts.
+        // The word is the name of a context.
         ("call(\"participant-pagos\")", "pagos"),
         ("fn is_gds() {}", "gds"),
-        // Message types in either case style, and longer names that contain one.
+        // The word is a message type in either case style, also within a longer name.
         ("\"PagoFallido\" => {}", "pagofallido"),
         ("fn pago_fallido() {}", "pagofallido"),
         ("struct OldRevertirConfirmacion;", "revertirconfirmacion"),
-        // Fields of messages.
+        // The word is a field of messages.
         (
             "set(Path::of(\"fecha_actualizacion\"), 1)",
             "fecha_actualizacion",

@@ -1,5 +1,5 @@
-//! The first `demo` compiles each dependency once. It builds this program first and then the functions, and Cargo
-//! compiles a dependency again if the second build needs other features.
+//! The first `demo` compiles each dependency once. `demo` builds xtask first and then the functions, and Cargo compiles
+//! a dependency again if the second build needs other features of it.
 
 #![cfg(test)]
 

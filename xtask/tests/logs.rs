@@ -21,9 +21,9 @@ use serde_json::{Value, json};
 /// How the stand-in answers with more events than fit in one answer.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Paging {
-    /// Like AWS: with a token, after any number of events.
+    /// The stand-in answers like AWS: with a token, after any number of events.
     Tokens,
-    /// Like the local runtime: it cuts the answer without a token.
+    /// The stand-in answers like the local runtime, which cuts the answer without a token.
     None,
 }
 
@@ -67,7 +67,7 @@ impl Logs {
         std::mem::take(&mut self.asked.lock().unwrap())
     }
 
-    /// Answers a request, if one arrives. A check that the port is open sends none.
+    /// Answers a request, if one arrives. A check that only connects to the port sends none.
     fn answer(&self, mut stream: &TcpStream) {
         let mut reader = BufReader::new(stream);
         let (mut action, mut length) = (String::new(), 0);
@@ -353,7 +353,7 @@ fn colours_are_for_terminals_and_for_those_who_want_them() {
     }
 }
 
-/// 12 functions with few lines each must not take hundreds of requests.
+/// The logs of 12 functions with few lines each must not take hundreds of requests.
 #[test]
 fn few_questions_are_asked() {
     let logs = Logs::start(Paging::None);
@@ -370,7 +370,7 @@ fn few_questions_are_asked() {
     assert!(logs.asked() <= 2, "all of it at once");
 }
 
-/// A command that runs until it is dropped.
+/// A command that runs until this value is dropped.
 struct Following(Child);
 
 impl Drop for Following {
@@ -412,6 +412,6 @@ fn followed_each_line_is_shown_once_however_late_it_comes() {
     assert_eq!(next(), "late, of one that had not run");
     logs.add("f", now(), "news");
     assert_eq!(next(), "news");
-    // Two reads later no line was printed again.
+    // After two more reads, no line was printed again.
     assert!(told.recv_timeout(Duration::from_secs(3)).is_err());
 }

@@ -1,5 +1,5 @@
-//! The form of the documents: sizes, widths of lines, links that lead somewhere, sentences with a subject, and a test
-//! for each invariant of ARCHITECTURE.md.
+//! Tests the form of the documents: sizes, widths of lines, links whose targets exist, sentences with a subject, and a
+//! test for each invariant of ARCHITECTURE.md.
 //!
 //! Each rule is a function of data that returns violations, so the last tests can plant some and check that they are
 //! found.
@@ -71,7 +71,7 @@ fn is_item(text: &str) -> bool {
     text.starts_with("- ") || (number.len() < text.len() && number.starts_with(". "))
 }
 
-/// The text without the mark of a list item.
+/// The text without the bullet or number of a list item.
 fn without_mark(text: &str) -> &str {
     if is_item(text) {
         text.split_once(' ').map_or(text, |(_, rest)| rest)
@@ -100,7 +100,7 @@ fn paragraphs(markdown: &str) -> Vec<String> {
     found
 }
 
-/// The sentences of a paragraph. Code such as `a. b` may split one in two, which only makes it shorter.
+/// The sentences of a paragraph. Code such as `a. b` may split a sentence in two, which does no harm.
 fn sentences(paragraph: &str) -> Vec<String> {
     let mut found = vec![String::new()];
     for word in paragraph.split(' ') {
@@ -141,7 +141,7 @@ fn wide(path: &str, markdown: &str) -> Vec<String> {
         .collect()
 }
 
-/// Sentences that begin with one of [`NO_SUBJECTS`]. Questions may.
+/// Sentences that begin with one of [`NO_SUBJECTS`]. Questions may begin with these words.
 fn without_subject(path: &str, markdown: &str) -> Vec<String> {
     let sentences = paragraphs(markdown)
         .into_iter()
@@ -261,7 +261,7 @@ fn unheld(architecture: &str, is_test: impl Fn(&str) -> bool) -> Vec<String> {
 fn tests<'a>(sources: impl Iterator<Item = &'a String>) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     for source in sources {
-        // The lines from the function before to a `fn` belong to it.
+        // An attribute `#[test]` marks the first `fn` after it.
         let mut marked = false;
         for line in source.lines().map(str::trim) {
             marked |= line.starts_with("#[test]") || line.starts_with("#[tokio::test");

@@ -32,7 +32,8 @@ done
 cp \"$(dirname \"$0\")/outputs\" \"$outputs\"
 ";
 
-/// A stand-in for cargo: it builds nothing, and records that it was called. It reports a program as built next to it.
+/// A stand-in for cargo that builds nothing and records its calls. It reports each built program as a file in the
+/// stand-in's folder.
 const CARGO: &str = r#"#!/bin/sh
 here="$(dirname "$0")"
 echo "$@" >> "$here/built"
@@ -221,7 +222,8 @@ fn a_runtime_that_died_is_told_in_a_sentence_with_what_to_do() {
         .args(["-c", &format!("kill -KILL -- -{pid}")])
         .status();
     assert!(killed.unwrap().success());
-    // Another program on the port is not the runtime. The port is free once the killed process has ended.
+    // A program that listens on the runtime's port is not the runtime. The port is free once the killed process has
+    // ended.
     let other = loop {
         match TcpListener::bind(("127.0.0.1", a)) {
             Ok(listener) => break listener,
@@ -364,7 +366,7 @@ fn words_that_only_xtask_can_judge_end_with_2_too() {
     }
 }
 
-/// The program has printed its own error, and the command adds nothing.
+/// The program has printed its own error, and the command of xtask adds nothing.
 #[test]
 fn what_another_program_runs_is_handed_on_to_it_and_ends_as_it_does() {
     let checkout = Checkout::new("handed-on");

@@ -46,8 +46,8 @@ fn the_state_machine_is_given_the_functions_that_it_names() {
     }
 }
 
-/// The reference makes CloudFormation deploy it after the machine, so it begins no saga of a version that the machine
-/// lacks.
+/// Because of the reference, CloudFormation deploys the orchestrator after the state machine. So the orchestrator
+/// begins no saga of a version that the state machine lacks.
 #[test]
 fn the_orchestrator_refers_to_the_state_machine() {
     let template = file("infra/template.yaml");
@@ -130,7 +130,7 @@ fn the_container_has_every_service_that_is_used() {
     assert!(missing.is_empty(), "SERVICES lacks {missing:?}");
 }
 
-/// Docker creates a missing folder of a short mount, owned by root.
+/// For a missing folder in the short form of a mount, Docker creates a folder that root owns.
 #[test]
 fn the_container_mounts_only_what_is_there() {
     let compose = file("docker-compose.yml");
@@ -149,8 +149,8 @@ fn the_container_mounts_only_what_is_there() {
     }
 }
 
-/// A replaced mapping loses its position in the log. Only `FanOut` and `MappingsSince`, which `deploy.sh` sets, replace
-/// mappings.
+/// An event source mapping that is replaced loses its position in the log. Only `FanOut` and `MappingsSince`, which
+/// `deploy.sh` sets, replace event source mappings.
 #[test]
 fn nothing_but_fan_out_makes_a_mapping_anew() {
     let template = file("infra/template.yaml");

@@ -24,18 +24,19 @@ use super::meter::{Metered, MeteredExecutions, Share};
 
 const MACHINE: &str = include_str!("../../../infra/saga-reserva.asl.json");
 
-/// The functions that make the reservation and run its saga.
+/// The names of the functions that make the reservation and run its saga.
 pub const API: &str = "http-commands";
 pub const ORCHESTRATOR: &str = "orchestrator";
 
 /// The engine of a saga.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Engine {
-    /// The orchestrator.
+    /// The orchestrator runs the saga.
     Own,
-    /// Step Functions: the orchestrator starts the execution and watches it.
+    /// Step Functions runs the saga: the orchestrator starts the execution and watches it.
     StepFunctions,
-    /// Choreography: each context does its part. A test of `shared/airline/reserva-saga` counts its calls.
+    /// Choreography: each context reacts to events. A test of `shared/airline/reserva-saga` counts the calls of this
+    /// mode.
     Choreography,
 }
 
@@ -57,7 +58,7 @@ pub struct SagaCalls {
     /// The orchestrator's invocations: one for the batch with the event that opens the saga, and one for the batch with
     /// the events that follow from it.
     pub batches: usize,
-    /// The state transitions of its execution.
+    /// The number of state transitions of the saga's execution; 0 without an execution.
     pub transitions: u64,
     /// The reservation's events as the saga receives them.
     #[serde(skip)]
@@ -114,7 +115,7 @@ impl System {
             log: meter.clone(),
             functions: meter.clone(),
             executions,
-            // As in production.
+            // Test endpoints are off, as in production.
             allows_tests: false,
             ..Ports::new(self.world.clone())
         })
@@ -139,7 +140,7 @@ impl System {
     }
 }
 
-/// An execution twin with the deployed state machine.
+/// The in-memory twin of Step Functions, with the deployed state machine.
 fn executions(system: &System) -> Result<MemoryExecutions> {
     let machine = serde_json::from_str(MACHINE)?;
     let (functions, world) = (system.functions.clone(), system.world.clone());
@@ -173,8 +174,8 @@ fn asking_for(request: &str, engine: Engine) -> Result<String> {
 
 /// Counts the calls for `request`, the sample event of `http-commands`.
 ///
-/// The orchestrator receives the events of its own run in one batch. The events of an execution come in one batch each,
-/// which is the most expensive case.
+/// The orchestrator receives the events of its own run in one batch. Of a saga in Step Functions, the orchestrator
+/// receives each event in a batch of its own, which is the most expensive case.
 pub async fn count(request: &str, engine: Engine) -> Result<SagaCalls> {
     let system = System::new();
     let executions = executions(&system)?;

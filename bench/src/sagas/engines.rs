@@ -1,4 +1,4 @@
-//! Compares two saga engines in memory, ours and steno. They run the same four steps, in turns.
+//! Compares two saga engines in memory, this project's and steno. Both run the same four steps, in turns.
 
 use std::{
     sync::Arc,
@@ -80,10 +80,10 @@ impl Engines {
     }
 }
 
-/// `facts` are the events of one approved reservation.
+/// Compares the engines. `facts` are the events of one approved reservation.
 pub async fn compare(facts: &[Fact], rounds: Rounds) -> Result<Engines> {
     let contest = Contest::new(facts)?;
-    // One uncounted saga each, to warm up.
+    // Run 5 uncounted sagas with each engine, to warm up.
     for contender in CONTENDERS {
         contest.turn(contender, 5).await?;
     }
@@ -186,7 +186,7 @@ impl Contest {
         self.coordinator
             .observe(id, opening, Timestamp::MAX)
             .await?;
-        // Check the stored saga. This costs ours a read that steno does not make.
+        // Check the stored saga. This check costs our engine a read that steno does not make.
         let stored = self.coordinator.sagas().load(id).await?;
         completed(stored.context("the saga was not stored")?.saga).map(|_| ())
     }
@@ -262,12 +262,12 @@ fn of_steno(definition: &Definition, opening: &Fact) -> Result<OfSteno> {
     Ok((Arc::new(registry), Arc::new(dag)))
 }
 
-/// The first step, whose event's data are the saga's parameters.
+/// The action of the first step. It returns the saga's parameters, which are the data of the step's event.
 async fn open(context: ActionContext<Reservation>) -> Result<Value, ActionError> {
     context.saga_params::<Value>()
 }
 
-/// A step of `Answers`, which returns its event's data.
+/// The action of a later step. It returns the data of its event in `Answers`.
 async fn answer<const PLACE: usize>(
     context: ActionContext<Reservation>,
 ) -> Result<Value, ActionError> {

@@ -18,7 +18,8 @@ use crate::{
     stats::Samples,
 };
 
-/// The pause between two reads of a saga. It affects no measured time, because the saga's log has the time of its end.
+/// The pause between two reads of a saga. The pause affects no measured time, because the saga's log has the time of
+/// its end.
 const INTERVAL: Duration = Duration::from_millis(50);
 const PATIENCE: Duration = Duration::from_mins(2);
 
@@ -51,7 +52,8 @@ struct Ended {
     saga: Duration,
 }
 
-/// `clients` threads make `reservations`, one after another. Each waits for its saga before the next.
+/// Makes `reservations` reservations from `clients` threads. Each thread makes its next reservation when the last one's
+/// saga has ended.
 pub fn run(shop: &Shop, engine: Engine, clients: usize, reservations: usize) -> Result<SagaLoad> {
     let what = "POST /vuelos/reserva to Aprobada";
     let book = |agent: &Agent, _| {
@@ -77,7 +79,7 @@ pub fn run(shop: &Shop, engine: Engine, clients: usize, reservations: usize) -> 
     })
 }
 
-/// Waits until each of these sagas has ended, so that none disturbs the next measurement.
+/// Waits until each of these sagas has ended, so that no saga disturbs the next measurement.
 pub fn settle(shop: &Shop, sagas: &[String]) -> Result<()> {
     let agent = Agent::new_with_defaults();
     sagas
@@ -131,7 +133,8 @@ impl Flights {
         }
     }
 
-    /// The sample request, some days later than the last one, for a saga that this engine runs.
+    /// The sample request for a saga that this engine runs. Each request's flight leaves a day after the flight of the
+    /// request before.
     pub fn next(&self, engine: Engine) -> String {
         let days = self.made.fetch_add(1, Ordering::Relaxed);
         let mut body = self.body.clone();

@@ -17,14 +17,14 @@ use twins::{MemoryExecutions, MemoryFunctions, MemoryLog, MemoryTables};
 
 use super::units::{index_units, item_bytes, put_units, read_units, write_units};
 
-/// A transaction is billed for twice the units of each write to a table; index writes are billed once, as for any
-/// write.
+/// DynamoDB bills twice the units of a table write if the write is part of a transaction. The units of index writes are
+/// billed once in every case.
 const IN_TRANSACTION: usize = 2;
 
-/// The share of one function.
+/// The AWS calls and billed units of one function.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Share {
-    /// The calls, by the API's name for them.
+    /// The number of calls, by the API's name for each.
     pub calls: BTreeMap<&'static str, usize>,
     /// The write units of items.
     pub item_writes: usize,
@@ -32,7 +32,7 @@ pub struct Share {
     pub index_writes: usize,
     /// The read units.
     pub reads: usize,
-    /// The put units of the stream.
+    /// The put units of the Kinesis stream.
     pub puts: usize,
     /// The size in bytes of each item after a write outside of a transaction.
     pub written: Vec<usize>,
@@ -88,7 +88,7 @@ impl Metered {
         self.share.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The current item, read without counting.
+    /// Reads the current item without counting the read.
     async fn look(&self, key: &Key) -> Result<Option<Item>, TableError> {
         self.tables.get_one(key, Consistency::Strong).await
     }
@@ -184,7 +184,7 @@ impl Functions for Metered {
     }
 }
 
-/// The executions that one function starts and asks about.
+/// Step Functions for one function: counts the executions that the function starts and asks about.
 pub struct MeteredExecutions {
     pub executions: MemoryExecutions,
     pub meter: Arc<Metered>,

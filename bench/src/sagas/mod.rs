@@ -1,4 +1,5 @@
-//! The cost and speed of a saga: its calls and their price, its time on the local runtime, and the engine by itself.
+//! The cost and speed of a saga: its AWS calls and their price, its time on the local runtime, and the speed of the
+//! engine alone in memory.
 
 pub mod calls;
 pub mod engines;

@@ -1,14 +1,14 @@
 //! The price of a million approved sagas, by AWS's list prices.
 //!
-//! For us-east-1, in US dollars, without free tiers and discounts. Sources: the pricing pages of AWS Lambda, Amazon
-//! `DynamoDB` (on-demand capacity, standard tables), Amazon Kinesis Data Streams (provisioned mode) and AWS Step
-//! Functions at aws.amazon.com, as of [`AS_OF`].
+//! The prices are in US dollars, for us-east-1, without free tiers and discounts. Sources: the pricing pages of AWS
+//! Lambda, Amazon `DynamoDB` (on-demand capacity, standard tables), Amazon Kinesis Data Streams (provisioned mode) and
+//! AWS Step Functions at aws.amazon.com, as of [`AS_OF`].
 
 use serde::Serialize;
 
 use super::calls::{API, ORCHESTRATOR, SagaCalls};
 
-/// The month of these prices.
+/// The month in which these prices were read.
 pub const AS_OF: &str = "November 2026";
 
 /// Prices for a million units, or for a GB-second.
@@ -21,9 +21,9 @@ const STANDARD_TRANSITIONS: f64 = 25.0;
 const EXPRESS_REQUESTS: f64 = 1.0;
 const EXPRESS_GB_SECOND: f64 = 0.000_016_67;
 
-/// The memory of every function in the template.
+/// The memory of every function in the template, in GB.
 const FUNCTION_GB: f64 = 0.25;
-/// The least memory and time that an express workflow is billed for.
+/// The least memory in GB, and the least time in ms, for which AWS bills an express workflow.
 const EXPRESS_GB: f64 = 0.0625;
 const EXPRESS_STEP_MS: f64 = 100.0;
 
@@ -32,11 +32,11 @@ const MILLION: f64 = 1_000_000.0;
 /// Measured durations of one saga.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct Durations {
-    /// From its first to its last log entry, in ms.
+    /// The time from the saga's first to its last log entry, in ms.
     pub saga: f64,
-    /// An invocation of the orchestrator with almost nothing to do, in ms.
+    /// The duration of an orchestrator's invocation with almost nothing to do, in ms.
     pub idle: f64,
-    /// An invocation of `http-commands`, in ms.
+    /// The duration of an invocation of `http-commands`, in ms.
     pub api: f64,
 }
 
@@ -44,7 +44,7 @@ pub struct Durations {
 #[derive(Debug, Serialize)]
 pub struct Line {
     pub what: String,
-    /// The units of one saga.
+    /// The number of units that one saga takes.
     pub quantity: f64,
     pub unit: &'static str,
     /// The price of a million units.
@@ -64,19 +64,20 @@ impl Bill {
     }
 }
 
-/// The bills of each engine, and the costs that all share.
+/// The bill of each engine, and the costs that are the same for all engines.
 #[derive(Debug, Serialize)]
 pub struct Costs {
     pub durations: Durations,
     pub ours: Bill,
     pub standard: Bill,
     pub express: Bill,
-    /// The orchestrator's part for starting and watching executions, which both bills include.
+    /// The orchestrator's cost of starting and watching executions, which the bills of both kinds of state machine
+    /// include.
     pub watching: Bill,
     pub common: Bill,
 }
 
-/// `calls` are those of a saga that the orchestrator runs, `machine` those of one that Step Functions runs.
+/// `calls` are the calls of a saga that the orchestrator runs, `machine` those of a saga that Step Functions runs.
 pub fn costs(calls: &SagaCalls, machine: &SagaCalls, durations: Durations) -> Costs {
     Costs {
         durations,
@@ -105,7 +106,7 @@ fn number(count: usize) -> f64 {
     u32::try_from(count).map_or(f64::INFINITY, f64::from)
 }
 
-/// The lines of a function with this many requests and milliseconds in total.
+/// The lines of a function's bill, for this many requests and this many milliseconds in total.
 fn lambda(who: &str, requests: usize, milliseconds: f64) -> [Line; 2] {
     let gb_seconds = FUNCTION_GB * milliseconds / 1_000.0;
     let price = LAMBDA_GB_SECOND * MILLION;
@@ -125,8 +126,8 @@ fn lambda(who: &str, requests: usize, milliseconds: f64) -> [Line; 2] {
     ]
 }
 
-/// The orchestrator's bill for its own saga, with `time` ms in total. The first batch reads, runs and stores the saga,
-/// and each further batch reads it.
+/// The orchestrator's bill for a saga that it runs, with `time` ms in total. The first batch reads, runs and stores the
+/// saga, and each further batch reads the saga.
 fn driving(calls: &SagaCalls, time: f64) -> Bill {
     let share = calls.of(ORCHESTRATOR);
     let [requests, time] = lambda(ORCHESTRATOR, calls.batches, time);

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::stats::ratio;
 
-/// The goal: the orchestrator's writes for one saga.
+/// The goal for the number of the orchestrator's writes for one saga.
 const TARGET_WRITES: usize = 5;
 
 #[derive(Debug, Serialize)]
@@ -262,7 +262,7 @@ fn quantity(value: f64) -> String {
     }
 }
 
-/// The part of a bill with this unit.
+/// The share of the bill's total that its lines with this unit make up, from 0 to 1.
 fn share_of(bill: &Bill, unit: &str) -> f64 {
     let lines = bill.lines.iter().filter(|line| line.unit == unit);
     let dollars: f64 = lines.map(|line| line.dollars).sum();

@@ -1,7 +1,7 @@
 //! The units by which `DynamoDB` and Kinesis bill.
 //!
-//! The rules are from the developer guide's "`DynamoDB` item sizes and formats" and "Read and write operations". An
-//! item's attributes and their names count in full, whichever of them an operation changes.
+//! The rules are from the developer guide's "`DynamoDB` item sizes and formats" and "Read and write operations". All
+//! attributes of an item count with their names, whichever of them an operation changes.
 
 use alpes_ports::Item;
 use serde_json::Value;
@@ -14,7 +14,7 @@ const NESTING: usize = 3;
 /// The overhead of each element of a list or a map, in bytes.
 const ELEMENT: usize = 1;
 
-/// The bytes of an item with its key.
+/// The size in bytes of an item with its key.
 pub fn item_bytes(item: &Item) -> usize {
     item.iter()
         .map(|(name, value)| name.len() + value_bytes(value))
@@ -38,7 +38,7 @@ fn value_bytes(value: &Value) -> usize {
     }
 }
 
-/// About a byte for two significant digits, one more byte, and one for a sign.
+/// The size of a number: about a byte for two significant digits, one more byte, and one for a sign.
 fn number_bytes(text: &str) -> usize {
     let digits = text.trim_start_matches('-').trim_matches('0').len();
     digits.div_ceil(2) + 1 + usize::from(text.starts_with('-'))
@@ -50,12 +50,12 @@ pub fn write_units(before: Option<&Item>, after: Option<&Item>) -> usize {
     units(bytes.unwrap_or_default(), WRITE_UNIT)
 }
 
-/// The units of a strongly consistent read. A read that finds nothing costs one too.
+/// The units of a strongly consistent read. A read that finds no item costs one unit too.
 pub fn read_units(item: Option<&Item>) -> usize {
     units(item.map_or(0, item_bytes), READ_UNIT)
 }
 
-/// The units of a record.
+/// The Kinesis units of a record.
 pub fn put_units(bytes: usize) -> usize {
     units(bytes, PUT_UNIT)
 }
@@ -64,8 +64,8 @@ fn units(bytes: usize, unit: usize) -> usize {
     bytes.div_ceil(unit).max(1)
 }
 
-/// The units of the indexes for a write. A new or removed entry costs 1 unit, and a moved entry 2. The indexes of sagas
-/// and streams contain only keys, so an unchanged entry costs nothing, and no entry exceeds a unit.
+/// The units that a write costs in the indexes. A new or removed entry costs 1 unit, and a moved entry 2. The indexes
+/// of sagas and streams contain only keys, so an unchanged entry costs nothing, and no entry exceeds a unit.
 pub fn index_units(before: Option<&Item>, after: Option<&Item>) -> usize {
     let indexes = [("gsi1pk", "gsi1sk"), ("gsi2pk", "gsi2sk")];
     let writes = indexes.map(|(partition, sort)| {

@@ -46,7 +46,7 @@ fn one_product(old: &Value) -> Result<Value, DecodeError> {
     }))
 }
 
-/// A number of units of a product.
+/// A product with the number of its units.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Line {
     pub product: String,
@@ -68,7 +68,7 @@ pub struct OrderCancelled {
     pub reason: String,
 }
 
-/// All lines of the order are reserved.
+/// All lines (products) of the order are reserved.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct StockReserved {
     pub lines: Vec<Line>,
@@ -80,7 +80,7 @@ pub struct StockShort {
     pub lines: Vec<Line>,
 }
 
-/// These lines are back on the shelves; empty if none was reserved.
+/// The units of these lines are back on the shelves; `lines` is empty if none was reserved.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct StockReleased {
     pub lines: Vec<Line>,
@@ -96,11 +96,11 @@ pub struct PaymentTaken {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct PaymentDeclined {}
 
-/// The charge is refunded, or can no longer be made.
+/// The charge is refunded, or, if it was not made, can no longer be made.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct PaymentRefunded {}
 
-/// The order is on its way.
+/// The shipment of the order has left.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct OrderShipped {}
 
@@ -108,6 +108,6 @@ pub struct OrderShipped {}
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ShippingRefused {}
 
-/// The shipment is recalled, or will never leave.
+/// The shipment is recalled. If it has not left yet, it never will.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ShipmentRecalled {}

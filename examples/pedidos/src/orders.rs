@@ -34,12 +34,12 @@ pub(crate) fn place(order: PlaceOrder) -> Result<Decision, Problem> {
     Ok(Decision::commit(vec![placed.into()]))
 }
 
-/// `CancelOrder` has the same data as its event.
+/// `CancelOrder` has the same data as its event `OrderCancelled`.
 pub(crate) fn cancel(cancelled: OrderCancelled) -> Decision {
     Decision::commit(vec![cancelled.into()])
 }
 
-/// The price of these lines, in cents.
+/// The total price of an order's lines, in cents.
 fn total(lines: &[Line]) -> Result<u64, Problem> {
     let (mut total, mut products) = (0, BTreeSet::new());
     for (place, Line { product, units }) in lines.iter().enumerate() {

@@ -1,5 +1,5 @@
-//! Payments: the rules call an external provider before the commit. After a crash in between, the provider still knows
-//! the charge.
+//! Payments: the rules call an external provider before the commit. After a crash between call and commit, the provider
+//! still knows the charge.
 
 use alpes_event_store::{Decision, Unavailable};
 use async_trait::async_trait;
@@ -36,7 +36,7 @@ pub(crate) async fn take(provider: &dyn Provider, key: &str, it: TakePayment) ->
     Ok(Decision::commit(vec![event]))
 }
 
-/// Voids the charge whatever the stream says, because the event of a charge may never have been committed.
+/// Voids the charge whatever events the stream has, because the event of a charge may never have been committed.
 pub(crate) async fn refund(provider: &dyn Provider, key: &str) -> Decided {
     provider.void(key).await?;
     Ok(Decision::commit(vec![PaymentRefunded {}.into()]))

@@ -1,4 +1,4 @@
-//! The rules: the command with which each context acts, the command that undoes it, and the function that decides.
+//! The rules: for each context, the command that acts, the command that undoes it, and the functions that decide.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use crate::{
     shipping, stock,
 };
 
-/// Fields of the command's data break rules. `errores` lists them.
+/// The data of the command break the shop's rules. `errores` lists the fields at fault.
 pub const INVALID: Kind = Kind::new("urn:shop:problem:invalid", "Not a valid command", 400);
 /// The state of the order does not allow the command.
 pub const REFUSED: Kind = Kind::new("urn:shop:problem:refused", "The command is refused", 409);

@@ -1,4 +1,4 @@
-//! The saga of an order as data: the command of each step, and the command that undoes it.
+//! The saga of an order as data: for each step its command, and the command that undoes the step.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ pub fn definition() -> Definition {
     Definition {
         name: "order",
         version: 1,
-        // An order that waited this long for its saga is cancelled and not charged.
+        // If an order's saga begins later than this, the order is cancelled and not charged.
         expiry: Expiry {
             after: Duration::from_hours(24),
             reason: "expired",

@@ -1,4 +1,4 @@
-//! The shop, put together over the ports. Functions call its methods on AWS, and a simulation calls them in tests.
+//! The shop, built over the engine's ports. Functions call its methods on AWS, and a simulation calls them in tests.
 
 use std::{sync::Arc, time::Duration};
 
@@ -46,13 +46,13 @@ impl Shop {
         self.store.handle(&*self.rules, &command).await
     }
 
-    /// Asks the saga of an order for something, for example to undo it. [`Shop::tick`] executes the request.
+    /// Stores a request to an order's saga, for example to undo the order. [`Shop::tick`] executes the request.
     pub async fn ask(&self, order: SubjectId, request: &Request) -> Result<Requested, Trouble> {
         let sagas = self.coordinator.sagas();
         sagas.request(SagaId(order.0), None, request).await
     }
 
-    /// Passes a batch of the log to the sagas. Sagas send no commands after `until`.
+    /// Passes a batch of the log to the sagas. The sagas send no commands after the time `until`.
     pub async fn move_on(&self, batch: &[LogRecord], until: Timestamp) -> Outcome {
         let coordinator = &self.coordinator;
         let consumer = Consumer {
@@ -69,7 +69,7 @@ impl Shop {
         self.projector.consumer().consume(batch).await
     }
 
-    /// Publishes events that are not in the log, and advances the sagas that are due. Call this method every minute.
+    /// Publishes committed events that are not in the log yet, and advances due sagas. Call this method every minute.
     pub async fn tick(&self, until: Timestamp) -> Result<(), TableError> {
         let sweeper = Sweeper {
             older_than: Duration::from_secs(10),

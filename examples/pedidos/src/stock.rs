@@ -1,4 +1,4 @@
-//! Stock: the transaction that commits the event takes the units, so no two orders get the last one.
+//! Stock: the transaction that commits the event also takes the units, so no two orders get the last unit.
 
 use alpes_event_store::Decision;
 use alpes_ports::{Condition, Key, Path, TableName, Update};
@@ -16,7 +16,7 @@ pub struct ReserveStock {
     lines: Vec<Line>,
 }
 
-/// `refused` lists the lines with too few units, if the event store asks for a second decision.
+/// `refused` has the indexes of the lines with too few units. It is empty in the first decision.
 pub(crate) fn reserve(ReserveStock { lines }: ReserveStock, refused: &[usize]) -> Decision {
     if !refused.is_empty() {
         let short = refused.iter().filter_map(|line| lines.get(*line));
@@ -33,7 +33,7 @@ pub(crate) fn reserve(ReserveStock { lines }: ReserveStock, refused: &[usize]) -
     }
 }
 
-/// `done` is the outcome of the order's `ReserveStock`, if there is one.
+/// `done` is the event by which the order's `ReserveStock` ended, if it was decided.
 pub(crate) fn release(done: Option<&ShopEvent>) -> Decision {
     let lines = match done {
         Some(ShopEvent::StockReserved(reserved)) => reserved.lines.clone(),

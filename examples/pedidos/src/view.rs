@@ -10,7 +10,7 @@ use crate::events::{Line, ShopEvent};
 /// The view.
 pub struct Orders;
 
-/// A row. Events of several streams arrive in any order, so each sets only its own fields and resets none.
+/// A row. Events of several event streams arrive in any order, so each sets only its own fields and resets none.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Row {

@@ -1,14 +1,14 @@
 //! Records that are not UTF-8, from end to end.
 //!
-//! This is a program of its own: LocalStack's filters lose every record that they poll together with one of these, so
-//! participants of other tests would miss events. AWS and the local runtime lose nothing.
+//! This is a program of its own: LocalStack's filters lose every record that they poll together with a record that is
+//! not UTF-8, so participants of other tests would miss events. AWS and the local runtime lose nothing.
 #![cfg(test)]
 
 use alpes_consumer::Reason;
 use e2e::{Outcome, PARKING, Stack, at_its_own_time, by_choreography, eventually, sample, unique};
 use serde_json::json;
 
-/// One test, so that no other test's records are polled together with these.
+/// All of this is one test, so that no other test's records are polled together with the records of this test.
 #[test]
 fn bytes_are_kept_as_they_are_and_hold_up_nothing() {
     let stack = Stack::from_env();
@@ -31,7 +31,7 @@ fn bad_records_are_parked_whole_and_hold_up_nothing(stack: &Stack) {
         id.to_string().as_bytes(),
     ]
     .concat();
-    // More bytes than an item of a table can hold.
+    // These bytes are more than an item of a table can hold.
     let large = vec![0x80; 600 * 1024];
     let unknown = json!({
         "specversion": "1.0",

@@ -44,7 +44,8 @@ fn executions_are_as_the_port_says() {
     let stack = Stack::from_env();
     let environment = stack.wait(Environment::load());
     let executions = environment.executions().expect("--step-functions true");
-    // Its one command is refused, so it leaves nothing behind: a motivo must be a text.
+    // The state machine's one command is refused, because a motivo must be a text. So the execution leaves nothing
+    // behind.
     let id = || nobody().to_string();
     let input = json!({
         "definition": "reserva",

@@ -12,7 +12,7 @@ use uuid::Uuid;
 const REQUESTS: &str = include_str!("../../../functions/http-commands/tests/bad_requests.json");
 const QUERIES: &str = include_str!("../../../functions/http-queries/tests/bad_queries.json");
 
-/// Replaces placeholders in a case by the text that they stand for, repeated as often as the case says.
+/// Replaces a case's placeholders by their texts, each repeated as often as the case says.
 fn expanded(case: &Value, text: &str) -> String {
     let mut text = text.to_owned();
     for rule in case["expand"].as_array().into_iter().flatten() {
@@ -37,7 +37,7 @@ fn faults(of: &Value) -> Vec<(&str, &str)> {
         .collect()
 }
 
-/// The fault of the answer; `None` if it is the refusal that the case expects.
+/// The error in the answer; `None` if the answer is the refusal that the case expects.
 fn wrong_answer(name: &str, case: &Value, answer: &Answer) -> Option<String> {
     let status = case["status"].as_u64().unwrap();
     let refused = u64::from(answer.status) == status
@@ -66,7 +66,8 @@ fn bad_requests_are_refused_and_leave_nothing_behind() {
         let name = case["nombre"].as_str().unwrap();
         let coding = case["headers"]["Content-Encoding"].as_str();
         if coding.is_some_and(|coding| coding.eq_ignore_ascii_case("gzip")) {
-            // LocalStack's gateway decodes this before the function sees it. The function's own tests have these cases.
+            // LocalStack's gateway decodes this path before the function sees it. The function's own tests have these
+            // cases.
             continue;
         }
         let body = match case["base64"].as_str() {
@@ -86,7 +87,7 @@ fn bad_requests_are_refused_and_leave_nothing_behind() {
     }
     assert_all_right(&wrong, &cases);
 
-    // An accepted request shows that a trace would be found.
+    // The events of an accepted request show that a trace would be found.
     let good = at_its_own_time(sample()).to_string();
     let good = stack
         .api
@@ -118,7 +119,7 @@ fn bad_requests_are_refused_and_leave_nothing_behind() {
         .iter()
         .map(|item| item["pk"].as_str().unwrap())
         .collect();
-    // The commands of its saga have its trace id too.
+    // The commands of the reservation's saga have the request's trace id too.
     let own = CONTEXTS.map(|context| StreamId::new(context, id).to_string());
     assert_eq!(streams, own.iter().map(String::as_str).collect());
 }

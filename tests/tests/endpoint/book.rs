@@ -27,7 +27,7 @@ fn its_saga_is_there_as_soon_as_it_is_accepted() {
 #[test]
 fn the_tutorials_sample_is_booked_and_seen() {
     let stack = Stack::from_env();
-    // Every user who tries the system out books this flight.
+    // Give the sample's flight enough seats, because every user who tries the system books this flight.
     stack.set_seats(&flights(&sample())[0], 100);
     let answer = stack.api.book(sample().to_string().as_bytes(), &[]);
     let id = reservation(&answer);
@@ -111,10 +111,10 @@ fn reports_count_what_was_booked() {
     assert!(days.iter().any(|row| row["dia"] == day), "{days:?}");
 }
 
-/// Every estado.
+/// Every state (estado) of a reservation.
 const STATES: [&str; 4] = ["Pendiente", "Pagada", "Aprobada", "Cancelada"];
 
-/// The view follows a moment later. A read before that is answered from the stream.
+/// The view has the reservation a moment later. An earlier read is answered from the event stream.
 #[test]
 fn what_was_accepted_is_found_at_once() {
     let stack = Stack::from_env();

@@ -21,7 +21,7 @@ fn cancelled_as_soon_as_it_was_accepted_nothing_stays() {
     let mut found = vec![];
     for (body, booked) in made {
         let outcome = stack.outcome(booked);
-        // The outcome depends on which command was first.
+        // The outcome depends on which command came first, the charge or the cancellation.
         assert!(
             [Outcome::NOT_CHARGED, Outcome::REFUNDED].contains(&outcome),
             "{outcome:?}"

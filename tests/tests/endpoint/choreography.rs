@@ -1,4 +1,4 @@
-//! Reservations in a choreography, without a coordinator: money and seats still agree with them.
+//! Reservations in a choreography, without a coordinator: charges and seats still agree with the reservations.
 
 use std::{
     collections::BTreeSet,
@@ -29,7 +29,7 @@ fn journey(medio: &str) -> Value {
     by_choreography(paid_with(at_its_own_time(sample()), medio))
 }
 
-/// Makes a reservation with a fault of a participant from the first command on.
+/// Makes a reservation. A participant has this fault from the first command on.
 fn with(stack: &Stack, falla: Falla) -> (Value, Booked) {
     let key = unique("coreografia");
     stack.misbehave(stack.reservation_of(&key), falla);
@@ -95,7 +95,7 @@ fn a_reservation_is_charged_seated_and_approved_by_events_alone() {
     ];
     assert_told(&stack, booked, "Completada", &kinds);
 
-    // Each step follows from the event before it, by a policy.
+    // By a policy, each step's command follows from the event of the step before it.
     let carried = events(&stack, booked);
     let steps = [
         ("ReservaCreada", pagos::PAGAR_RESERVA, "ReservaPagada"),
@@ -114,7 +114,7 @@ fn a_reservation_is_charged_seated_and_approved_by_events_alone() {
         let command = reaction_id(of_kind(&carried, cause), command);
         assert_eq!(of_kind(&carried, effect).causationid, command.0, "{effect}");
     }
-    // The other reservation has a coordinator, and none of its events follows from a policy.
+    // The other reservation has a coordinator, and none of its commands follows from a policy.
     assert_eq!(stack.outcome(beside), Outcome::APPROVED);
     let moved = events(&stack, beside);
     assert_eq!(stack.saga(beside)["modo"], "orquestacion");
@@ -194,7 +194,8 @@ fn a_provider_that_fails_twice_charges_once_here_too() {
     assert_eq!(stack.outcome(booked), Outcome::APPROVED);
 }
 
-/// The provider charges and never answers. The test brings the deadline forward, and invokes the reaction directly.
+/// The provider charges and never answers. The test moves the deadline to an earlier time, and invokes the reaction
+/// directly.
 #[test]
 fn what_takes_too_long_is_cancelled_and_what_was_charged_comes_back() {
     let stack = Stack::from_env();
@@ -322,7 +323,7 @@ fn both_kinds_side_by_side_each_end_as_they_should() {
     }
 }
 
-/// The charge of one reservation gets no answer; the others are in the same shards.
+/// The charge of one reservation gets no answer. The other reservations are in the same shards.
 #[test]
 fn one_that_waits_does_not_hold_up_the_others() {
     let stack = Stack::from_env();

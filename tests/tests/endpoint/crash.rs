@@ -99,6 +99,6 @@ fn the_next_command_publishes_what_is_pending_before_it() {
         log,
         [stream.events[0].as_bytes(), stream.events[1].as_bytes()]
     );
-    // Its saga reaches an approval that is already committed.
+    // The reservation's saga reaches the step of approval, which is already committed.
     assert_eq!(stack.outcome(booked(&created)), Outcome::APPROVED);
 }

@@ -1,4 +1,4 @@
-//! One definition with two engines: the coordinator and Step Functions.
+//! The same saga definition run by two engines: the coordinator and Step Functions.
 
 use alpes_saga::Status;
 use e2e::{
@@ -119,7 +119,8 @@ fn seats(stack: &Stack, body: &Value) -> Vec<Inventory> {
         .collect()
 }
 
-/// The log of a saga in a form that both engines share. Repeated attempts and the lines of executions are left out.
+/// The log of a saga in a form that both engines share. Repeated attempts and the entries about executions are left
+/// out.
 fn told(saga: &Value) -> Option<Vec<String>> {
     let log = saga["log"].as_array().unwrap();
     let slow = |line: &Value| line["sentido"] == "duda" || line["tipo"] == "TiempoAgotado";
@@ -205,7 +206,7 @@ fn an_execution_is_not_cancelled_while_it_runs_nor_resumed_from_here() {
         .api
         .send(&format!("/sagas/{}/reanudacion", booked.saga), &json!({}))
         .problem(409);
-    // The charge got no answer, so its outcome is unknown, and it is undone too.
+    // The charge got no answer, so its outcome is unknown, and the saga undoes it too.
     assert_eq!(stack.outcome(booked), Outcome::NOT_CHARGED);
     assert_eq!(stack.saga(booked)["motivo"], "PagarReserva: sin respuesta");
 }

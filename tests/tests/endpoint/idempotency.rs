@@ -61,8 +61,8 @@ fn one_key_makes_one_reservation_however_often_it_is_sent() {
         (2, 2),
         "made once, and approved once by its saga"
     );
-    // A request that finds the first one's commit before its append appends too, so the log may have copies and nothing
-    // more.
+    // If a request finds the first request's commit before its append, it appends the events too. So the log may have
+    // copies of the events, and nothing else.
     let log: BTreeSet<_> = stack.log_of(id).into_iter().collect();
     assert_eq!(log, stack.committed(id));
 

@@ -6,7 +6,7 @@ use e2e::{
 };
 use serde_json::{Value, json};
 
-/// Charged, without a seat, and the refund fails.
+/// The reservation is charged and has no seat, and its refund fails.
 const STUCK: Outcome = Outcome {
     saga: Status::NeedsIntervention,
     reserva: "Pendiente",
@@ -15,7 +15,7 @@ const STUCK: Outcome = Outcome {
     seated: false,
 };
 
-/// A fault of the refund in this mode, more often than the saga retries.
+/// A fault of the refund in this mode, which affects more attempts than the saga makes.
 fn failing(modo: &str) -> Falla<'_> {
     Falla {
         contexto: "pagos",
@@ -40,7 +40,7 @@ fn resume(stack: &Stack, booked: Booked, body: &Value) -> Answer {
     stack.api.send(&path, body)
 }
 
-/// True if the list of stuck sagas shows it.
+/// True if the list of sagas that wait for a person shows this saga.
 fn is_listed(stack: &Stack, booked: Booked) -> bool {
     let mut after = String::new();
     loop {

@@ -6,8 +6,8 @@ use e2e::{Booked, Outcome, Stack, amount, at_its_own_time, by_choreography, flig
 use gds::inventory::Vuelo;
 use serde_json::Value;
 
-/// The number of pairs in a wave. The next wave begins when these are at rest, because sagas of other tests wait in the
-/// same log.
+/// The number of pairs in a wave. The next wave begins when the sagas of this one have ended, because sagas of other
+/// tests wait in the same log.
 const AT_ONCE: usize = 10;
 
 /// Sends two reservations of one flight at the same moment.

@@ -1,4 +1,4 @@
-//! A queue of the test's own that subscribes to a topic.
+//! A queue that subscribes to a topic, for one test.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -56,14 +56,14 @@ impl Drop for Listener<'_> {
             let unsubscribe = self.sns.unsubscribe();
             let unsubscribe = unsubscribe.subscription_arn(&self.subscription);
             let delete = self.sqs.delete_queue().queue_url(&self.queue);
-            // A failure leaves only an empty queue behind.
+            // If this fails, only an empty queue is left.
             let _ = unsubscribe.send().await;
             let _ = delete.send().await;
         });
     }
 }
 
-/// A topic of the test's own. It is deleted on drop.
+/// A topic that only one test uses. It is deleted on drop.
 pub(crate) struct OwnTopic<'a> {
     stack: &'a Stack,
     sns: Sns,
@@ -160,7 +160,7 @@ async fn receive(sqs: &Sqs, queue: &str) -> Vec<Notice> {
     heard
 }
 
-/// Only a FIFO topic sends an id and a group.
+/// Reads a notice from a message. Only a FIFO topic sends an id and a group.
 fn notice(message: Message) -> Notice {
     let mut told: HashMap<_, _> = message.attributes.unwrap_or_default();
     let mut told = |name| told.remove(&name).unwrap_or_default();

@@ -1,6 +1,6 @@
 //! The end-to-end tests, against the stack that the environment names: the local runtime, LocalStack or AWS.
 //!
-//! They are one program, which links once and runs its tests in parallel.
+//! The tests are one program, which links once and runs its tests in parallel.
 #![cfg(test)]
 
 mod adapters;

@@ -35,7 +35,7 @@ fn a_head_is_a_get_without_its_body() {
             continue;
         }
         let path = path.replace("{id}", &id);
-        // Without a state, the list of sagas is refused, to HEAD as to GET.
+        // Without a state in the query, the list of sagas is refused, to HEAD as to GET.
         let (head, got) = (stack.api.ask("HEAD", &path), stack.api.get(&path));
         assert_eq!(head.status, got.status, "HEAD {path}");
         assert_eq!(head.header("content-type"), got.header("content-type"));

@@ -10,7 +10,7 @@ use serde_json::json;
 
 use crate::{listener::Listener, poison::passed};
 
-/// The expected notice of the last event of a reservation's own stream.
+/// The expected notice of the last event in a reservation's event stream of vuelos.
 fn last(stack: &Stack, id: IdReserva, kind: &str, estado: &str) -> Notice {
     let body = stack.stream(id).events.pop().unwrap();
     let event: Event = serde_json::from_str(&body).unwrap();

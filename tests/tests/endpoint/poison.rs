@@ -1,4 +1,4 @@
-//! Records that should not be in the log, and events that are missing there.
+//! Records that should not be in the log, and events that the log lacks.
 
 use std::sync::Arc;
 
@@ -24,8 +24,8 @@ impl Log for Forgetful {
     }
 }
 
-/// Appends an unreadable record, and waits until every consumer has parked it. By then each has seen the records before
-/// it.
+/// Appends an unreadable record, and waits until every consumer has parked it. By then each consumer has received the
+/// records before it.
 pub(crate) fn passed(stack: &Stack, id: IdReserva) {
     let marker = format!("marker {}", nobody());
     stack.append(id, marker.as_bytes());
@@ -80,14 +80,16 @@ fn a_gap_in_the_log_is_healed_from_the_stream() {
     let row = stack.row(id).unwrap();
     assert_eq!(row["guard"], json!({ "reserva": 3 }));
 
-    // The missing events arrive late, out of order and twice. Consumers know them already.
+    // The missing events arrive late, out of order and twice. The projector has already read them from the event
+    // stream.
     for late in [1, 2, 1] {
         stack.append(id, stream.events[late].as_bytes());
     }
     passed(&stack, id);
     assert_eq!(stack.row(id).unwrap(), row);
 
-    // The late event opens the saga. Reading the streams then shows that the reservation was cancelled long ago.
+    // The late event opens the saga. The coordinator then reads the event streams, which show that the reservation was
+    // cancelled long ago.
     stack.append(id, stream.events[0].as_bytes());
     let created: Event = serde_json::from_str(&stream.events[0]).unwrap();
     let saga = SagaId(created.correlationid.0);
@@ -140,7 +142,7 @@ fn a_batch_that_the_runtime_gave_up_is_parked_and_tried_again() {
     let note = note.to_string();
     let put = stack.undelivered.put(&key, note.as_bytes());
     stack.wait(put).unwrap();
-    // Both records are parked and retried at once; the good one is handled.
+    // Both records are parked and retried at once. The good record is then handled.
     let parked = eventually("one is parked", || {
         stack.task(&json!({ "task": "parked" }));
         Some(stack.parked(id)).filter(|parked| parked.len() == 1)

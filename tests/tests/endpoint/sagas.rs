@@ -1,4 +1,4 @@
-//! The outcomes of reservations, and that money and seats agree with them.
+//! Tests the outcomes of reservations, and that charges and seats agree with the outcomes.
 
 use alpes_messages::StreamId;
 use alpes_ports::{Consistency, Key};
@@ -71,8 +71,8 @@ fn a_declined_payment_cancels_and_charges_nothing() {
     }
 }
 
-/// The additional step to undo if an attempt of the failed step was not answered in time: it may have done more than
-/// the answer to a later attempt says.
+/// If an attempt of the failed step was not answered in time, this step must be undone in addition: the attempt may
+/// have had more effect than the answer to a later attempt says.
 fn when_in_doubt<'a>(saga: &Value, undone: &'a [&'a str]) -> &'a [&'a str] {
     let log = saga["log"].as_array().unwrap();
     let in_doubt = log.iter().any(|line| line["sentido"] == "duda");
@@ -130,7 +130,7 @@ fn a_provider_that_never_answers_is_undone_and_what_it_charged_is_given_back() {
         .map(|line| &line["intentos"])
         .collect();
     assert_eq!(given_up, [4]);
-    // The log has each attempt, with the pause after it.
+    // The saga's log has each attempt, with the pause after it.
     let attempts = saga["log"].as_array().unwrap().iter();
     let attempts: Vec<_> = attempts
         .filter(|line| line["tipo"] == "SinRespuesta" && line["direccion"] == "hacer")
@@ -187,7 +187,7 @@ fn payments_of(stack: &Stack, id: IdReserva) -> Value {
         .collect()
 }
 
-/// The payment participant is silent, and the test appends the event of a payment.
+/// The payment participant does not answer, and the test appends the event of a payment.
 #[test]
 fn an_event_moves_a_saga_on_whose_participant_is_silent() {
     let stack = Stack::from_env();

@@ -20,7 +20,7 @@ const DECLINED_ONE_IN: usize = 5;
 const CANCELLED_ONE_IN: usize = 7;
 const PAGE: usize = 7;
 const LARGEST_PAGE: usize = 100;
-/// For this many clients, lists by client and state are read too.
+/// The number of clients whose lists by client and state are read too.
 const BY_BOTH: usize = 10;
 const STATES: [&str; 4] = ["Pendiente", "Pagada", "Aprobada", "Cancelada"];
 
@@ -66,8 +66,8 @@ fn book(stack: &Stack, count: usize, clients: &[String]) -> Vec<Booked> {
     side_by_side(SENDERS, &bodies, |body| stack.booked(body))
 }
 
-/// Waits until every saga has ended. Every fifth payment was declined. Then every seventh approved reservation is
-/// cancelled.
+/// Waits until every saga has ended, and checks that every fifth payment was declined. Then cancels every seventh
+/// reservation that was not declined.
 fn settle(stack: &Stack, booked: &[Booked], clients: &[String]) -> Made {
     let is_declined = |number: usize| number.is_multiple_of(DECLINED_ONE_IN);
     for (number, outcome) in stack.outcomes(booked).into_iter().enumerate() {
@@ -102,7 +102,7 @@ fn settle(stack: &Stack, booked: &[Booked], clients: &[String]) -> Made {
     made
 }
 
-/// Waits until the view has all of them in their states, as long as it makes progress.
+/// Waits until the view has all reservations in their states, as long as the view makes progress.
 fn catch_up(stack: &Stack, made: &Made, clients: &[String]) {
     let mut behind: Vec<&String> = clients.iter().collect();
     let (mut last, mut since) = ((0, 0), Instant::now());
@@ -186,8 +186,8 @@ fn listed(stack: &Stack, made: &Made, clients: &[String]) {
             .filter(|(_, expected)| wanted(expected))
             .map(|(id, _)| *id)
             .collect();
-        // A list without a client has other tests' reservations too, so it is read only as far back as ours go. Pages
-        // are larger, because emulators read the whole index for each page.
+        // A list without a client has other tests' reservations too, so it is read only up to the oldest reservation of
+        // this test. Its pages are larger, because emulators read the whole index for each page.
         let only = client.is_none().then_some(&ids);
         let limit = match only {
             Some(_) => (made.len() / 20).clamp(PAGE, LARGEST_PAGE),

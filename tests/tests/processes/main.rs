@@ -1,8 +1,8 @@
 //! Function processes die at random while clients make reservations and sagas run. Every accepted reservation must
 //! survive, every saga must end, and money and seats must agree with the reservations.
 //!
-//! This is a program of its own, because it would break other tests' requests. It kills processes of this machine, so
-//! it skips itself where the runtime has no function processes here.
+//! This is a program of its own, because it would break other tests' requests. It kills function processes on this
+//! machine. Where the runtime has no function processes here, the test is skipped.
 #![cfg(test)]
 
 use std::{
@@ -25,11 +25,11 @@ use twins::SeededRandomness;
 const CLIENTS: usize = 8;
 /// The average time between two deaths.
 const LIFE: Duration = Duration::from_millis(150);
-/// How long processes die at most after the last reservation was made. A saga makes slow progress if a process dies in
-/// each batch.
+/// The longest time for which processes are killed after the last reservation was made. A saga makes slow progress if a
+/// process dies in each batch.
 const UNDER_FIRE: Duration = Duration::from_secs(30);
 
-/// Kills one process after the other until it is stopped. Returns how many it killed of each function.
+/// Kills one process after the other until `stop` is set. Returns how many processes of each function were killed.
 fn killer(stop: &AtomicBool) -> BTreeMap<String, usize> {
     let dice = SeededRandomness::new(7);
     let mut killed = BTreeMap::new();
@@ -49,7 +49,7 @@ fn killer(stop: &AtomicBool) -> BTreeMap<String, usize> {
     killed
 }
 
-/// Half of the reservations are good.
+/// The planned fate of a reservation. Half of the reservations are good.
 fn fate(number: usize) -> Fate {
     match number % 6 {
         1 => Fate::Declined,
@@ -67,7 +67,7 @@ fn book(api: &Api, orders: &[Order]) -> Vec<Booked> {
     answered.into_iter().map(|(booked, _)| booked).collect()
 }
 
-/// Lets sagas run while processes die, until half of the sagas are at rest, or the time is over.
+/// Lets sagas run while processes die, until half of the sagas have ended or wait for a person, or the time is over.
 fn under_fire(stack: &Stack, booked: &[Booked]) {
     let start = Instant::now();
     while stack.resting(booked) * 2 < booked.len() && start.elapsed() < UNDER_FIRE {
@@ -77,7 +77,8 @@ fn under_fire(stack: &Stack, booked: &[Booked]) {
     println!("{} at rest when the killing ends", stack.resting(booked));
 }
 
-/// An operator resumes sagas that wait for a person: a compensation whose participant died at every attempt.
+/// Resumes, as an operator does, the sagas that wait for a person because a compensation's participant died at every
+/// attempt. Returns the outcomes.
 fn settled(stack: &Stack, booked: &[Booked]) -> Vec<Outcome> {
     let mut resumed = 0;
     let outcomes = eventually("nothing waits for an operator", || {
@@ -182,7 +183,7 @@ fn whatever_dies_sagas_end_and_money_seats_log_and_view_agree() {
     println!("everything agrees after {:?}", clock.elapsed());
 }
 
-/// Checks that the log has every committed event, of these reservations and of all others.
+/// Checks that the log has every committed event, of these reservations and of all others on the stack.
 fn log_agrees(stack: &Stack, booked: &[Booked]) {
     stack.sweep();
     let mut logged: BTreeMap<String, BTreeSet<Vec<u8>>> = BTreeMap::new();
@@ -199,7 +200,7 @@ fn log_agrees(stack: &Stack, booked: &[Booked]) {
     assert_eq!((verified.differences, verified.pending), (vec![], 0));
 }
 
-/// Checks that the archive has every event too, although the archiver was killed as well.
+/// Checks that the archive has every event too, although archiver processes were killed as well.
 fn archive_agrees(stack: &Stack, booked: &[Booked]) {
     let ids: Vec<_> = booked.iter().map(|booked| booked.id).collect();
     let committed: BTreeMap<_, _> = ids

@@ -1,4 +1,4 @@
-//! The archive alone suffices to rebuild the views, without log and streams.
+//! The archive alone suffices to rebuild the views, without the log and the event streams.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -18,7 +18,7 @@ use wiring::Wiring;
 use crate::{VIEWS, alone, book, copy, fold};
 
 const RESERVATIONS: usize = 12;
-/// The clock stands still while a phase runs, so this budget never ends.
+/// The test's clock does not advance while a phase runs, so this budget never ends.
 const UNLIMITED: Duration = Duration::from_secs(1);
 
 #[test]
@@ -44,8 +44,8 @@ fn the_archive_alone_rebuilds_both_views() {
 
     let (world, time) = twins::world(1);
     let tables = Arc::new(MemoryTables::new());
-    // Tests have appended events to the log in the wrong order, so the archive has them in that order too. Only the
-    // stream can fill such a gap, so only those streams are copied.
+    // Tests have appended some events to the log in the wrong order, so the archive has them in this order too. Only
+    // the event stream can fill the resulting gap, so only the streams of these events are copied.
     let disordered = disordered(&archived);
     println!("{} streams are out of order in it", disordered.len());
     let streams = stack.every_item(alpes_event_store::TABLE).into_iter();
@@ -84,7 +84,7 @@ fn the_archive_alone_rebuilds_both_views() {
     }
 }
 
-/// Waits until the archive has every event, and returns all of it.
+/// Waits until the archive has every event, and returns all archived records.
 fn complete(stack: &Stack) -> Vec<LogRecord> {
     let streams = stack.every_item(alpes_event_store::TABLE).into_iter();
     let committed: BTreeSet<Vec<u8>> = streams
@@ -102,7 +102,7 @@ fn complete(stack: &Stack) -> Vec<LogRecord> {
     })
 }
 
-/// The streams that have a later event before an earlier one.
+/// The event streams whose records have a later event before an earlier one.
 fn disordered(records: &[LogRecord]) -> BTreeSet<String> {
     let mut known: BTreeMap<StreamId, Version> = BTreeMap::new();
     let mut found = BTreeSet::new();

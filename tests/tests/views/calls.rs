@@ -1,4 +1,4 @@
-//! The number of calls that the view `analitica` makes.
+//! Counts the AWS calls that the view `analitica` makes.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -16,10 +16,10 @@ use crate::{copy, plain::plainly};
 /// The records of a batch: as many as the keys of one read, so that each effect is one call to DynamoDB.
 const BATCH: usize = 100;
 
-/// Folds the events of the log in batches, over tables in memory. Asserts that this takes at most a fifth of the calls
-/// of one event at a time.
+/// Folds the events of the log in batches, over tables in memory. Asserts that batches take at most a fifth of the AWS
+/// calls that one event at a time takes.
 pub fn compare(stack: &Stack, log: &[LogRecord]) {
-    // A record that is no event would cost the same in both, since it is only parked.
+    // A record that is no event is left out: it is only parked, and so would cost the same in both.
     let is_event = |record: &&LogRecord| Event::decode(&record.data, &events::catalogue()).is_ok();
     let mut shards: BTreeMap<&str, Vec<LogRecord>> = BTreeMap::new();
     for record in log.iter().filter(is_event) {
@@ -29,7 +29,7 @@ pub fn compare(stack: &Stack, log: &[LogRecord]) {
             .push(record.clone());
     }
     let (plain, ours) = (Faults::none(), Faults::none());
-    // Gaps in the log are filled from the streams.
+    // Gaps in the log are filled from the event streams.
     let memory = Arc::new(MemoryTables::new());
     copy(stack, &memory, stack.every_item(alpes_event_store::TABLE));
     let tables: Arc<dyn Tables> = Arc::new(ours.tables(memory));

@@ -1,4 +1,5 @@
-//! Delivers the log to the projector by hand, beside its own mapping: out of order, twice, and in batches of any size.
+//! Delivers the log to the projector by hand, in addition to its event source mapping: out of order, twice, and in
+//! batches of any size.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -14,15 +15,15 @@ use alpes_projections::CONSUMER;
 use e2e::{Stack, eventually, side_by_side};
 use simulation::Dice;
 
-/// The sizes of batches: from 1 to the mapping's maximum.
+/// The sizes of batches, from 1 to the maximum of the projector's event source mapping.
 const SIZES: [usize; 6] = [1, 3, 10, 40, 150, 500];
 const PARTS: usize = 4;
-/// The number of batches at a time, since the shards of a log are delivered in parallel.
+/// The number of batches that are delivered at a time, since the shards of a log are delivered in parallel.
 const SIDE_BY_SIDE: usize = 4;
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// Delivers each record twice in random order. Returns the number of batches; `None` where the runtime does not let a
-/// test invoke the projector.
+/// Delivers each record twice in random order. Returns the number of delivered batches, which is 0 where the runtime
+/// does not let a test invoke the projector.
 pub fn deliver_twice(stack: &Stack, dice: &Dice, records: &[LogRecord]) -> usize {
     let mut records = [records, records].concat();
     dice.shuffle(&mut records);
@@ -39,8 +40,8 @@ pub fn deliver_twice(stack: &Stack, dice: &Dice, records: &[LogRecord]) -> usize
     taken.into_iter().filter(|taken| *taken).count()
 }
 
-/// Delivers a batch until it succeeds, as a mapping does. False where the runtime does not let a test invoke the
-/// projector.
+/// Delivers a batch until it succeeds, as an event source mapping does. False where the runtime does not let a test
+/// invoke the projector.
 fn deliver(stack: &Stack, records: &[LogRecord]) -> bool {
     let batch = kinesis::batch_of(records);
     eventually("the projector takes a batch", || {
@@ -54,7 +55,7 @@ fn deliver(stack: &Stack, records: &[LogRecord]) -> bool {
     })
 }
 
-/// Delivers new records of the log as they arrive, until it is stopped. Returns the number of batches.
+/// Delivers new records of the log as they arrive, until `stop` is set. Returns the number of batches.
 pub fn deliver_as_it_comes(stack: &Stack, dice: &Dice, stop: &AtomicBool) -> usize {
     let (mut places, mut batches) = (BTreeMap::new(), 0);
     loop {
@@ -68,7 +69,7 @@ pub fn deliver_as_it_comes(stack: &Stack, dice: &Dice, stop: &AtomicBool) -> usi
     }
 }
 
-/// The records that the projector has parked, by their positions.
+/// The records that the projector has parked, each named by its position in the log.
 pub fn parked(stack: &Stack) -> BTreeSet<String> {
     let parked = stack.wait(stack.parking().list()).unwrap().into_iter();
     let parked = parked.filter(|parked| {
@@ -77,7 +78,7 @@ pub fn parked(stack: &Stack) -> BTreeSet<String> {
     parked.map(|parked| parked.place).collect()
 }
 
-/// Deletes the parked records that were not there before. Other tests have appended unreadable records.
+/// Deletes the parked records that are not in `before`. Other tests have appended unreadable records.
 pub fn clear_up(stack: &Stack, before: &BTreeSet<String>) {
     let parking = stack.parking();
     for parked in stack.wait(parking.list()).unwrap() {

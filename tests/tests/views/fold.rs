@@ -1,4 +1,4 @@
-//! The expected views: the fold of every stream, computed here from the events alone.
+//! The expected views: the fold of every event stream, computed here from the events alone.
 
 use std::collections::BTreeMap;
 
@@ -12,15 +12,15 @@ use events::{
 use jiff::{ToSpan, civil::Date};
 use serde_json::{Value, json};
 
-/// The most days of one report.
+/// The most days that one request for a report may ask for.
 const REPORT: i32 = 366;
 const PAGE: usize = 100;
 
-/// The known events of one reservation, in any order of its streams.
+/// The known events of one reservation. Its event streams may come in any order.
 #[derive(Default)]
 struct Heard {
     made: Option<(ReservaCreada, CorrelationId)>,
-    /// The furthest state that an event leads to.
+    /// The most advanced state that the reservation's events lead to.
     estado: Option<EstadoReserva>,
     last: Option<Moment>,
 }
@@ -44,7 +44,7 @@ impl Heard {
         }
     }
 
-    /// The reservation as a list shows it. `None` without its first event: then it is neither listed nor counted.
+    /// The reservation as a list shows it. `None` if its first event is missing: then it is neither listed nor counted.
     fn listed(self) -> Option<Value> {
         let (made, id_correlacion) = self.made?;
         Some(json!({
@@ -66,7 +66,7 @@ pub struct Fold(pub BTreeMap<IdReserva, Value>);
 
 /// Waits until every list and report equals the fold, and returns the fold.
 pub fn agree(stack: &Stack) -> Fold {
-    // Publish what dead processes have committed.
+    // Publish the events that processes committed before they died.
     stack.sweep();
     eventually("lists and reports equal the fold", || {
         // Sagas of earlier tests may still run.

@@ -1,7 +1,7 @@
-//! The views as a whole are the fold of all events, however the log was delivered, and however often they were rebuilt.
+//! Each whole view is the fold of all events, however the log was delivered, and however often the view was rebuilt.
 //!
-//! This is a program of its own, because reports count all reservations: no other test may make one meanwhile. Its own
-//! tests do not run in parallel either.
+//! This is a program of its own, because reports count all reservations, and no other test may make a reservation
+//! meanwhile. For the same reason the tests of this program do not run in parallel.
 #![cfg(test)]
 
 mod archive;
@@ -24,7 +24,7 @@ use views::{analitica, reservas};
 const VIEWS: [&str; 2] = [reservas::NAME, analitica::NAME];
 const SENDERS: usize = 8;
 
-/// The lock that the running test holds.
+/// The running test holds this lock, so no other test of this program runs.
 static ALONE: Mutex<()> = Mutex::new(());
 
 fn alone() -> MutexGuard<'static, ()> {

@@ -25,9 +25,10 @@ const READERS: u64 = 3;
 const THINKS: Duration = Duration::from_millis(400);
 /// The pause between two reads.
 const LOOKS_AGAIN: Duration = Duration::from_millis(20);
-/// How long one invocation of the rebuilder works, in seconds. Its caller waits for 15 seconds.
+/// How long one invocation of the rebuilder works, in seconds. The invocation's caller waits for 15 seconds.
 const SECONDS: u64 = 8;
-/// How many failures one rebuild may have. If a rebuilder dies, no other continues its rebuild for a minute.
+/// How many failures one rebuild may have. If a rebuilder's process dies, no other process continues the rebuild for a
+/// minute.
 const FAILURES: usize = 100;
 const PAUSE: Duration = Duration::from_secs(1);
 /// The rebuilder's errors when another run took over, or a service did not answer.
@@ -83,7 +84,7 @@ impl Play<'_> {
             let reserva = self.stack.api.get(&path).expect(200);
             self.looks.fetch_add(1, Ordering::Relaxed);
             if reserva["origen"] == "comando" {
-                // The stream is ahead of the view, and answers only until the view has the reservation.
+                // The event stream has the reservation before the view does, and answers only until the view has it.
                 assert_eq!(seen.get(&id), None, "the view has lost {reserva}");
                 continue;
             }
@@ -117,7 +118,7 @@ impl Play<'_> {
         }
     }
 
-    /// Rebuilds a view as an operator does: calls again and again, also after failures.
+    /// Rebuilds a view as an operator does, who calls the rebuilder again and again, also after failures.
     fn rebuild(&self, view: &str, action: &str) {
         let mut order = json!({ "view": view, "action": action, "seconds": SECONDS });
         let mut failures = 0;
@@ -134,7 +135,7 @@ impl Play<'_> {
                     }
                     Duration::from_secs(done["wait_seconds"].as_u64().unwrap())
                 }
-                // If there is a schedule, it may continue the rebuild and end it first.
+                // A schedule, if there is one, may continue the rebuild and end it first.
                 Err(CallError::Failed { error_type, .. }) if error_type == "NotRebuilding" => {
                     return;
                 }
@@ -154,8 +155,8 @@ impl Play<'_> {
         }
     }
 
-    /// Kills the rebuilder half-way, when the new generation has some of these rows and no reader uses it yet. Repeats
-    /// until an invocation dies of it.
+    /// Kills the rebuilder half-way, when the new generation has some of these rows and no reader uses this generation
+    /// yet. Repeats this until an invocation dies of it.
     fn kill_half_way(&self, of: &[Booked]) -> usize {
         let mut killed = 0;
         while self.goes_on() && (killed == 0 || self.died.load(Ordering::Relaxed) == 0) {
@@ -179,7 +180,7 @@ fn alias(stack: &Stack, view: &str) -> Item {
     stack.wait(alias).unwrap().unwrap_or_default()
 }
 
-/// The generation that is being built.
+/// The generation of the view that is being built.
 fn building(stack: &Stack, view: &'static str) -> Option<Generation> {
     let number = alias(stack, view).get("building")?.as_u64()?;
     let number = number.try_into().unwrap();
@@ -199,7 +200,7 @@ fn no_read_fails_or_goes_back_while_both_views_are_rebuilt_and_their_builder_die
         stop: AtomicBool::new(false),
     };
     for view in VIEWS {
-        // An interrupted run of this test leaves a rebuild behind.
+        // An interrupted run of this test may have left a rebuild unfinished.
         if alias(&stack, view).contains_key("rebuild") {
             play.rebuild(view, "resume");
         }

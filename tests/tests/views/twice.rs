@@ -1,4 +1,4 @@
-//! Thousands of reservations with different fates, and every event redelivered again and again in any order.
+//! Many reservations with different fates, and every event redelivered again and again in any order.
 
 use std::{sync::atomic::AtomicBool, thread, time::Instant};
 
@@ -7,8 +7,8 @@ use simulation::Dice;
 
 use crate::{alone, book, calls, delivery, fold};
 
-/// The number of reservations in a wave. The next wave begins when these are at rest, because sagas that wait for
-/// others are given up in the end.
+/// The number of reservations in a wave. The next wave begins when the sagas of this one have ended: sagas that wait
+/// for others too long are undone.
 const WAVE: usize = 100;
 
 /// Every third reservation is not approved, for changing reasons.
@@ -69,7 +69,7 @@ fn lists_totals_and_pivot_are_the_fold_though_all_is_delivered_twice_and_shuffle
     calls::compare(&stack, &log);
 }
 
-/// Each reservation has the outcome of its fate.
+/// Checks that each reservation has the outcome that its fate requires.
 fn became(fold: &fold::Fold, orders: &[Order], booked: &[Booked]) {
     for (order, booked) in orders.iter().zip(booked) {
         let expected = match order.fate {

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use crate::table::{COMMANDS, Command};
 
-/// The column at which the second column begins, if the first leaves room.
+/// The column of the terminal at which a line's right part begins, if the left part is short enough.
 const COLUMN: usize = 26;
 
 const FOOT: &str = "\
@@ -15,7 +15,7 @@ Commands mean the runtime that was brought up last; --port N or --endpoint URL n
 to AWS itself.
 ";
 
-/// A line of two columns.
+/// A line with a left and a right part.
 fn line(text: &mut String, left: &str, right: &str) {
     let _ = if left.chars().count() < COLUMN {
         writeln!(text, "  {left:<COLUMN$}{right}")

@@ -1,4 +1,5 @@
-//! `cargo xtask`: prints help and usage errors at once, and replaces itself by `xtask` for all other commands.
+//! The program behind `cargo xtask`. It prints help and usage errors at once, and replaces itself by `xtask` for all
+//! other commands.
 
 use std::{
     env,

@@ -39,7 +39,7 @@ pub fn colours() -> bool {
     io::stdout().is_terminal() && !asked_for_none && !is_dumb()
 }
 
-/// True for a terminal without escape sequences.
+/// True for a terminal that understands no escape sequences.
 fn is_dumb() -> bool {
     env::var_os("TERM").is_some_and(|terminal| terminal == "dumb")
 }
@@ -63,7 +63,7 @@ pub fn visible(text: &str) -> String {
     shown
 }
 
-/// How often progress is printed again where a line cannot be rewritten.
+/// The pause after which progress is printed again where a line cannot be rewritten.
 const SELDOM: Duration = Duration::from_secs(15);
 
 /// The progress of a long command, on standard error. On a terminal, the progress is one line that is rewritten;
@@ -71,7 +71,7 @@ const SELDOM: Duration = Duration::from_secs(15);
 #[derive(Debug)]
 pub struct Progress {
     rewrites: bool,
-    /// Where lines cannot be rewritten: the last task printed, and when.
+    /// The last task that was printed and the time when it was printed. Used only where lines cannot be rewritten.
     last: Option<(String, Instant)>,
 }
 
@@ -85,8 +85,8 @@ impl Default for Progress {
 }
 
 impl Progress {
-    /// Shows the task `about` and its progress `how_far`. Where lines cannot be rewritten, progress alone is printed
-    /// only every 15 seconds.
+    /// Shows the task `about` and its progress `how_far`. Where lines cannot be rewritten, the progress of the same
+    /// task is printed only every 15 seconds.
     pub fn show(&mut self, about: &str, how_far: &str) {
         let line = format!("{about}{how_far}");
         if self.rewrites {
@@ -97,7 +97,7 @@ impl Progress {
         }
     }
 
-    /// True if a line must be printed now; it then counts as the last one.
+    /// True if a line must be printed now. If so, its task and the time are kept as the last printed.
     fn is_due(&mut self, about: &str, now: Instant) -> bool {
         let is_known = self.last.as_ref().is_some_and(|(last, printed)| {
             last == about && now.saturating_duration_since(*printed) < SELDOM
@@ -108,7 +108,7 @@ impl Progress {
         !is_known
     }
 
-    /// Removes the line, so that other text can be printed.
+    /// Removes the progress line, so that other text can be printed.
     pub fn clear(&mut self) {
         if self.rewrites {
             err(format_args!("\r\x1b[K"));

@@ -7,19 +7,19 @@ pub struct Command {
     pub name: &'static str,
     /// The group under which help lists the command.
     pub group: &'static str,
-    /// The program that runs it.
+    /// The program that runs the command.
     pub runner: Runner,
     /// The description of the command, one line without a full stop.
     pub about: &'static str,
-    /// Its arguments, in order.
+    /// The command's arguments, in order.
     pub arguments: &'static [Argument],
     /// The command's options, in lists that commands may share.
     pub options: &'static [&'static [Opt]],
-    /// Further rules about its words.
+    /// Further rules about the command's options.
     pub rules: &'static [Rule],
-    /// The paragraphs of its help below the options.
+    /// The paragraphs of the command's help that follow the options.
     pub details: &'static str,
-    /// Lines to try, shown in its help.
+    /// Command lines to try, which the command's help shows.
     pub examples: &'static [&'static str],
     /// How long the command takes and how much disk it uses; empty if both are small.
     pub takes: &'static str,
@@ -39,13 +39,13 @@ pub enum Runner {
 /// An argument of a command.
 #[derive(Debug)]
 pub struct Argument {
-    /// Its name in help.
+    /// The argument's name in help.
     pub name: &'static str,
-    /// Its description.
+    /// The argument's description.
     pub about: &'static str,
-    /// Whether it may be omitted.
+    /// Whether the argument may be omitted.
     pub need: Need,
-    /// The words that it accepts.
+    /// The words that the argument accepts.
     pub check: Check,
 }
 
@@ -54,7 +54,7 @@ pub struct Argument {
 pub enum Need {
     /// The argument is required.
     Required,
-    /// The argument may be omitted, with all that follow it.
+    /// The argument may be omitted, together with all arguments after it.
     Optional,
     /// The argument is required if the one before it is given.
     WithThePrevious,
@@ -63,11 +63,11 @@ pub enum Need {
 /// An option.
 #[derive(Debug)]
 pub struct Opt {
-    /// Its name, with dashes.
+    /// The option's name, with dashes.
     pub name: &'static str,
     /// The option's value; `None` for a flag.
     pub value: Option<Value>,
-    /// Its description.
+    /// The option's description.
     pub about: &'static str,
     /// The option's default in words; empty if there is none.
     pub default: &'static str,
@@ -76,16 +76,16 @@ pub struct Opt {
 /// The value of an option.
 #[derive(Debug)]
 pub struct Value {
-    /// The value's name in help. Help shows its choices instead, if it has any.
+    /// The value's name in help. If the value has a list of choices, help shows the choices instead.
     pub name: &'static str,
-    /// The words that it accepts.
+    /// The words that are accepted as the value.
     pub check: Check,
 }
 
 /// The words that an argument or a value accepts.
 #[derive(Clone, Copy, Debug)]
 pub enum Check {
-    /// Any word. The command itself checks it.
+    /// Any word is accepted here, and the command itself checks it.
     Any,
     /// A number within these limits.
     Number {
@@ -107,14 +107,15 @@ pub enum Check {
 /// A rule about the options of a command.
 #[derive(Clone, Copy, Debug)]
 pub enum Rule {
-    /// At most one of the two may be given.
+    /// At most one of the two options may be given.
     NotBoth(&'static str, &'static str),
-    /// The first requires the second, with this value if there is one.
+    /// The first option requires the second option and, if a value is given here, requires that value of the second
+    /// option.
     Needs(&'static str, &'static str, Option<&'static str>),
 }
 
 impl Command {
-    /// All of its options.
+    /// All options of the command.
     pub fn options(&self) -> impl Iterator<Item = &'static Opt> + use<> {
         self.options.iter().copied().flatten()
     }
@@ -336,8 +337,8 @@ pub const COMMANDS: &[Command] = &[
         ],
         rules: RULES_OF_UP,
         details: "\
-It installs what is missing into .local, builds, starts the local runtime and deploys. Then it books a reservation that is
-approved, one that the bank declines, and one that is paid and finds no seat. The runtime goes on running until cargo xtask down.",
+The command installs missing tools into .local, builds, starts the local runtime and deploys. Then it books a reservation that is
+approved, one that the bank declines, and one that is paid and finds no seat. The runtime runs until cargo xtask down.",
         examples: &["cargo xtask demo", "cargo xtask demo --saga coreografia"],
         takes: "first time: 7 minutes of processor time, 3 GB in target, 700 MB in .local; then 4 s",
     },
@@ -350,8 +351,8 @@ approved, one that the bank declines, and one that is paid and finds no seat. Th
         options: &[OF_UP],
         rules: RULES_OF_UP,
         details: "\
-It prints the API's base URL. The runtime that was brought up last is the one that commands mean; --port N or --endpoint URL
-names another. Brought up again, a local runtime is only deployed to, and keeps its data.",
+The command prints the API's base URL. Commands use the runtime that was brought up last, unless --port N or --endpoint URL names
+another. If the local runtime is up already, the command only deploys to it, and the runtime keeps its data.",
         examples: &[
             "cargo xtask up --port 4570",
             "cargo xtask up --endpoint http://127.0.0.1:4577",
@@ -370,7 +371,7 @@ names another. Brought up again, a local runtime is only deployed to, and keeps 
             Rule::NotBoth("--all", "--port"),
             Rule::NotBoth("--all", "--endpoint"),
         ],
-        details: "If commands used it by default, they now use the one brought up before it, and the command says so.",
+        details: "If commands used this runtime by default, they now use the runtime brought up before it, and the command says so.",
         examples: &["cargo xtask down", "cargo xtask down --port 4570"],
         takes: "",
     },
@@ -489,8 +490,8 @@ The timers publish pending events, retry parked records, wake due sagas, retry p
         ],
         rules: &[NOT_BOTH_RUNTIMES],
         details: "\
-A line has its time (UTC), function, level, message and fields; --json has the request's id too. It has colours on a terminal, unless
-NO_COLOR is set. The local runtime has the lines of an invocation once that has ended.",
+A line has its time (UTC), function, level, message and fields; --json has the request's id too. Lines have colours on a terminal,
+unless NO_COLOR is set. The local runtime has the lines of an invocation once the invocation has ended.",
         examples: &[
             "cargo xtask logs orchestrator",
             "cargo xtask logs --since 5m --follow",
@@ -595,7 +596,7 @@ NO_COLOR is set. The local runtime has the lines of an invocation once that has 
         ],
         options: &[ON_RUNTIME],
         rules: &[NOT_BOTH_RUNTIMES],
-        details: "It ends with 1 if a record is still parked.",
+        details: "The exit code is 1 if a record is still parked.",
         examples: &["cargo xtask redrive"],
         takes: "",
     },
@@ -640,11 +641,11 @@ NO_COLOR is set. The local runtime has the lines of an invocation once that has 
             ON_RUNTIME,
             &[
                 flag("--resume", "continue a rebuild, and do not begin one"),
-                flag("--abandon", "give up a rebuild"),
+                flag("--abandon", "abandon a rebuild"),
             ],
         ],
         rules: &[NOT_BOTH_RUNTIMES, Rule::NotBoth("--resume", "--abandon")],
-        details: "It continues a rebuild that was begun, and otherwise begins one.",
+        details: "The command continues a rebuild that was begun, and otherwise begins one.",
         examples: &["cargo xtask rebuild analitica"],
         takes: "2 min 10 s of waiting for readers and writers of the old view, and the replay",
     },
@@ -656,7 +657,7 @@ NO_COLOR is set. The local runtime has the lines of an invocation once that has 
         arguments: &[],
         options: &[ON_RUNTIME],
         rules: &[NOT_BOTH_RUNTIMES],
-        details: "It ends with 1 if they do not.",
+        details: "The exit code is 1 if streams, log and archive do not agree.",
         examples: &["cargo xtask verify"],
         takes: "",
     },
@@ -675,12 +676,12 @@ NO_COLOR is set. The local runtime has the lines of an invocation once that has 
                     least: 24,
                     most: 8_760,
                 },
-                "keep them for N hours; it is never shortened",
+                "keep events for N hours; the retention is never shortened",
                 "",
             )],
         ],
         rules: &[NOT_BOTH_RUNTIMES],
-        details: "It ends with 1 if the archive does not keep up.",
+        details: "The exit code is 1 if the archive does not keep up.",
         examples: &["cargo xtask retention --hours 8760"],
         takes: "",
     },
@@ -863,7 +864,7 @@ mod tests {
         }
     }
 
-    /// Because of this rule, an option can be parsed before the command is known.
+    /// An option has a value in every command or in none, so it can be parsed before the command is known.
     #[test]
     fn an_option_has_a_value_for_every_command_or_for_none() {
         let mut known = BTreeMap::new();

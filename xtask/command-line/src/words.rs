@@ -19,14 +19,14 @@ const WRONG: u8 = 2;
 /// A command with its words, all checked against the table.
 #[derive(Debug)]
 pub struct Words {
-    /// The command.
+    /// The command, as the table describes it.
     pub command: &'static Command,
     arguments: Vec<String>,
     /// The given options. A flag's value is empty.
     options: Vec<(&'static Opt, String)>,
 }
 
-/// The result of parsing.
+/// The result of parsing a command line.
 #[derive(Debug)]
 enum Request {
     Help(Option<&'static Command>),
@@ -64,7 +64,7 @@ impl Words {
         self.value(name).is_some()
     }
 
-    /// The value of an option; `None` if it was not given.
+    /// The value of an option; `None` if the option was not given.
     #[must_use]
     pub fn value(&self, name: &str) -> Option<&str> {
         debug_assert!(self.command.option(name).is_some(), "{name}");
@@ -102,7 +102,8 @@ impl Words {
         self.options.iter().any(|(option, _)| is_of_runtime(option))
     }
 
-    /// The words after the command, for the program that runs it, without the options that choose a runtime.
+    /// The words after the command's name, for the program that runs the command. Options that choose a runtime are
+    /// left out.
     #[must_use]
     pub fn handed_on(&self) -> Vec<String> {
         let mut words = vec![];
@@ -130,12 +131,12 @@ fn is_of_runtime(option: &Opt) -> bool {
 /// A word of the line, or an option with its value.
 enum Token {
     Word(String),
-    /// `--name`, `--name VALUE` or `--name=VALUE`.
+    /// An option: `--name`, `--name VALUE` or `--name=VALUE`.
     Option(String, Option<String>),
 }
 
-/// Splits the line into words and options. The flag is true if help was asked for. Options may stand before the
-/// command, because an option has a value in every command or in none.
+/// Splits the command line into words and options. The returned flag is true if the user asked for help. Options may
+/// precede the command, because an option has a value in every command or in none.
 fn tokens(words: impl IntoIterator<Item = String>) -> (Vec<Token>, bool) {
     let (mut tokens, mut help, mut ended) = (vec![], false, false);
     let mut words = words.into_iter().peekable();
@@ -368,7 +369,7 @@ fn keeps(words: &Words) -> Result<(), String> {
     Ok(())
 }
 
-/// The end of an error's sentence that suggests the known word which is nearest.
+/// The end of an error's sentence, which suggests the known word that is nearest to `word`.
 fn nearest<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> String {
     let near = known
         .map(|name| (distance(word, name), name))
@@ -394,7 +395,7 @@ fn distance(one: &str, other: &str) -> usize {
     row.last().copied().unwrap_or_default()
 }
 
-/// The root of the checkout, from the environment that cargo sets; without it, the root at the time of compilation.
+/// The root of the checkout, from the environment that cargo sets, or otherwise the root at the time of compilation.
 #[must_use]
 pub fn root() -> Option<PathBuf> {
     let package = env::var_os("CARGO_MANIFEST_DIR")

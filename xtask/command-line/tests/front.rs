@@ -170,7 +170,7 @@ fn options_stand_on_both_sides_of_the_command() {
     }
 }
 
-/// Lines of words, each with the error that must be printed.
+/// Command lines, each with the error that must be printed.
 const WRONG: &[(&str, &str)] = &[
     ("nonsense", "there is no command 'nonsense'"),
     ("tial", "there is no command 'tial' (did you mean tail?)"),
@@ -325,7 +325,7 @@ fn what_cannot_be_written_is_an_error() {
     );
 }
 
-/// A user must know before waiting, or before the disk is full.
+/// A user must know how long a command takes and how much disk it uses before running the command.
 #[test]
 fn what_takes_long_or_much_disk_is_told_beside_the_command() {
     let place = Place::new("takes");

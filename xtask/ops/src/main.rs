@@ -1,7 +1,7 @@
-//! `ops`, the operator's commands, which read and change the system's own data. `cargo xtask` runs it with the
-//! environment of a runtime; with AWS's own variables it works on AWS.
+//! `ops`, the operator's commands, which read and change the system's own data. `cargo xtask` runs `ops` with the
+//! environment of a runtime. With AWS's own variables, `ops` works on AWS.
 
-/// Its `println!` and `eprintln!` replace those of std, which panic when the reader has closed the pipe.
+/// The `println!` and `eprintln!` of `command_line` replace those of std, which panic when the reader has closed the pipe.
 #[macro_use]
 extern crate command_line;
 
@@ -62,7 +62,7 @@ async fn main() -> ExitCode {
     }
 }
 
-/// The runtime's address, if nothing there accepts a connection.
+/// The runtime's address, if no process accepts a connection at this address.
 fn silent() -> Option<String> {
     let url = std::env::var("AWS_ENDPOINT_URL").ok()?;
     let authority = url.strip_prefix("http://")?.trim_end_matches('/');
@@ -126,7 +126,7 @@ fn is_view(name: &str) -> Result<(), String> {
     Err(format!("VIEW is one of {names}, not '{name}'."))
 }
 
-/// The runtime in use, for errors and for answers that find nothing.
+/// The runtime in use, as error messages and "nothing found" messages name it.
 fn asked() -> String {
     let variable = |name| std::env::var(name).ok();
     match variable("AWS_ENDPOINT_URL") {

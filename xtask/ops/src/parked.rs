@@ -1,4 +1,4 @@
-//! The commands `parked`, `redrive` and `discard`: records that could not be handled.
+//! The commands `parked`, `redrive` and `discard`, for records that could not be handled.
 
 use alpes_consumer::{Lot, Parking, Redrive, Redriven, Redriver};
 use alpes_ports::Platform;
@@ -106,7 +106,7 @@ pub(crate) async fn redrive(deployed: &Deployed, only: Option<(&str, &str)>) -> 
     };
     let lot = parking.all().await?;
     let meant = lot.parked.iter().filter(|thing| match only {
-        // A discarded record is retried only if it is named.
+        // A discarded record is retried only if the command line names it.
         None => thing.discarded.is_none(),
         Some((owner, place)) => thing.owner == owner && thing.place == place,
     });

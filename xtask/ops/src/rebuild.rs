@@ -1,4 +1,4 @@
-//! The command `rebuild`: rebuilds a view from archive and log, while it serves.
+//! The command `rebuild`: rebuilds a view from archive and log, while the view answers queries.
 
 use std::time::Duration;
 
@@ -118,7 +118,7 @@ pub(crate) async fn run(deployed: &Deployed, view: &str, action: &str) -> Outcom
     }
 }
 
-/// News during a rebuild.
+/// A message about a running rebuild.
 enum News {
     /// The current task, and its progress.
     Goes(String, String),
@@ -281,8 +281,8 @@ mod tests {
         ];
         let readers = |left| format!("v.2 lives: waits for readers of the old one, {left} s left");
         expected.extend([3, 2, 1].map(readers));
-        // The rebuilder is called every 20 seconds, so that the timers do not take over, and the countdown goes on with
-        // the time left.
+        // The rebuilder is called every 20 seconds, so the timers do not take over. The countdown continues with the
+        // time that the rebuilder's answer gives.
         let seconds = (71..=90).rev().chain((49..=68).rev());
         expected.extend(seconds.map(|left| {
             let left = length(left);

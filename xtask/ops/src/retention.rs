@@ -56,8 +56,8 @@ async fn shards(
     let mut found = vec![];
     for name in log.shards().await? {
         let archived = coverage.shards.get(&name).cloned();
-        // A record that the log has dropped is no position to read from. Every record that the log still has came
-        // later.
+        // If the log has dropped the last archived record, reading cannot start after it. Every record that the log
+        // still has came later, so reading starts at the oldest record.
         let start = match &archived {
             Some(reach) if reach.arrived > kept_since => Position::After(reach.sequence.clone()),
             _ => Position::Oldest,
@@ -120,7 +120,7 @@ fn standing(shard: &Shard, now: Timestamp) -> String {
     }
 }
 
-/// The records that may be lost, in words, and whether all is well.
+/// A text about the records that may be lost; true if the archiver keeps up.
 fn verdict(shards: &[Shard], now: Timestamp, kept: SignedDuration) -> (String, bool) {
     let Some(oldest) = shards.iter().filter_map(|shard| shard.waiting).min() else {
         return (

@@ -1,4 +1,4 @@
-//! The commands `saga` and `sagas`: the state of sagas, and the money and seats that one moved.
+//! The commands `saga` and `sagas`: the state of sagas, and the money and seats that a saga moved.
 
 use std::error::Error;
 
@@ -188,7 +188,7 @@ async fn seats(
     Ok(lines)
 }
 
-/// A stream in one line: its events, each with its motivo.
+/// An event stream in one line: its events, each with its motivo (reason).
 fn told(history: &[(Event, Payload)]) -> String {
     if history.is_empty() {
         return "nothing has happened".to_owned();

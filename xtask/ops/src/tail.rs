@@ -54,8 +54,8 @@ impl<'a> Reading<'a> {
         }
     }
 
-    /// Adds new shards; true if there were any. If a shard is split or merged
-    /// meanwhile, its child shards are read from their beginning.
+    /// Adds the log's new shards; true if there were any. If a shard is split or merged while the log is read, its
+    /// child shards are read from their beginning.
     async fn look(&mut self) -> Result<bool, LogError> {
         let known = self.shards.len();
         for shard in self.log.shards().await? {

@@ -72,7 +72,7 @@ struct Line<'a> {
 }
 
 /// The entries in the order in which their lines are shown. The log of a coordinator keeps its order. The log of a
-/// watched saga is sorted by the time at which things happened.
+/// watched saga is sorted by the times at which its entries happened.
 fn in_order(saga: &Saga) -> Vec<Line<'_>> {
     let mut latest = Timestamp::MIN;
     let mut lines: Vec<_> = (saga.log.iter())
@@ -142,7 +142,7 @@ pub(crate) fn waits(saga: &Saga, definitions: &Definitions) -> Option<String> {
     ))
 }
 
-/// The step at which the saga waits for a person. The last entry of the log that says so names the step.
+/// The step at which the saga waits for a person: the step in the log's last entry that asks for a person.
 fn stuck_at(saga: &Saga) -> StepNumber {
     let stuck = saga.log.iter().rev().find_map(|entry| match entry.what {
         What::NeedsIntervention { step, .. } => Some(step),
@@ -185,7 +185,7 @@ fn execution(saga: &Saga) -> Option<String> {
     ))
 }
 
-/// The message that the timers act from this time on.
+/// The message that says from which time on the timers will act.
 pub(crate) fn by_timers(from: Timestamp) -> String {
     format!(
         "the timers go on at their first run from {} on (`cargo xtask tick` runs them now)",
@@ -437,7 +437,7 @@ estado    Compensada, undone because of: ConfirmacionFallida
         assert_eq!(render(&saga, &definitions()).join("\n"), expected);
     }
 
-    /// The event of a watched saga that was logged at one second and happened at another time.
+    /// An event of a watched saga that happened at `happened` and was logged at `second`.
     fn noted(second: u32, step: u32, event: &str, happened: &str) -> Value {
         let mut line = heard(second, step, event, "success", None);
         line["via"] = "stream".into();
@@ -451,7 +451,7 @@ estado    Compensada, undone because of: ConfirmacionFallida
             "coreografia",
             &[
                 noted(8, 3, "ReservaGDSConfirmada", "10:00:01.030"),
-                // This event has the time of a clock that is behind.
+                // This event's time comes from a clock that is slow.
                 noted(8, 2, "ReservaPagada", "10:00:00.100"),
                 json!({"when": at(9), "type": "Delayed"}),
                 noted(10, 4, "ReservaAprobada", "10:00:01.055"),
@@ -632,12 +632,12 @@ estado    Completada
         assert_eq!(lines, ["estado    a\\u{1b}[2J b c\\u{202e}d \\u{7}"]);
     }
 
-    /// The reason was stored before the API refused control characters.
+    /// The reason in this saga's log was stored before the API refused control characters.
     #[test]
     fn a_saga_with_a_reason_that_a_terminal_would_obey_is_shown() {
         let asked = json!({"when": at(1), "type": "CancellationRequested", "reason": "a\u{1b}[2Jb\u{7}c\rd\u{202e}e"});
         let saga = saga(&[asked]);
-        // The output of `saga`, and that of `sagas`.
+        // The lines that `saga` prints, and the line that `sagas` prints.
         for lines in [render(&saga, &definitions()), entry("", &standing(&saga))] {
             let text = lines.join("\n");
             assert!(text.contains("a\\u{1b}[2Jb\\u{7}c d\\u{202e}e"), "{text:?}");

@@ -1,4 +1,4 @@
-//! The command `verify`: compares the streams with the log and its archive.
+//! The command `verify`: compares the event streams with the log and its archive.
 
 use alpes_archive::{Archive, ArchiveError};
 use alpes_event_store::{Beyond, Readings, verify};
@@ -9,7 +9,8 @@ use crate::{Deployed, Outcome};
 
 /// How many objects are read at once.
 const OBJECTS: usize = 100;
-/// The log may drop records while it is read. Records within this margin of its retention are not required.
+/// The log may drop records while it is read, so records that are this close to the end of the log's retention are not
+/// required.
 const MARGIN: SignedDuration = SignedDuration::from_hours(1);
 
 pub(crate) async fn run(deployed: &Deployed) -> Outcome {

@@ -91,7 +91,7 @@ fn told(line: &str, url: &str, variables: &[(&str, &str)]) -> (i32, String, Stri
     (code, text(output.stdout), text(output.stderr))
 }
 
-/// With two runtimes up, an answer must name the one that was asked.
+/// With two runtimes up, an answer must name the runtime that was asked.
 #[test]
 fn every_answer_about_an_absence_names_the_runtime() {
     let url = &empty_runtime();

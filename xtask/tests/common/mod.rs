@@ -12,7 +12,7 @@ pub fn root() -> PathBuf {
     folder.expect("xtask lies in the root").to_owned()
 }
 
-/// Every file below a folder with this ending: its path from the root, and its text.
+/// Every file with this ending below a folder: its path from the root, and its text.
 pub fn files(folder: &str, ending: &str) -> BTreeMap<String, String> {
     fn collect(root: &Path, folder: &Path, ending: &str, found: &mut BTreeMap<String, String>) {
         for entry in fs::read_dir(folder).unwrap() {

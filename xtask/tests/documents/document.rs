@@ -4,13 +4,14 @@
 //! output of the commands above them. A list item that begins with **Pruébelo:** has commands in backticks, without
 //! output. Fenced blocks may only be Mermaid pictures, which have no commands.
 
-/// The beginnings of a paragraph with commands. An assignment `NAME=` is one too.
+/// The words with which a paragraph of commands begins. A paragraph that begins with an assignment `NAME=` has commands
+/// too.
 const BEGIN: [&str; 5] = ["cargo ", "curl ", "infra/", "set ", "sqs "];
 /// Marks a list item with commands.
 const TRY: &str = "**Pruébelo:**";
-/// The beginnings of commands in a list item.
+/// The words with which a command in a list item begins.
 const INLINE: [&str; 2] = ["cargo xtask ", "curl "];
-/// The beginning of a picture.
+/// The beginning of a Mermaid picture.
 const PICTURE: &str = "```mermaid";
 
 #[derive(Debug, PartialEq, Eq)]

@@ -118,7 +118,7 @@ fn to_run<'a>(name: &str, step: &'a Step) -> Vec<&'a str> {
     commands.filter(is_run).collect()
 }
 
-/// All other commands are run, because the parser finds them.
+/// The commands outside of `NOT_RUN` are all run, because the parser finds them in the document.
 #[test]
 fn what_is_not_run_stands_in_its_document_and_nothing_is_shown_beneath_it() {
     for (name, command, _) in NOT_RUN {
@@ -171,7 +171,7 @@ fn no_sample_takes_the_seats_of_the_flight_that_samples_book() {
     }
 }
 
-/// A payment that waits for the timers seems stuck, so the document must say at once that `tick` runs them.
+/// A payment that waits for the timers seems stuck, so the document must say at once that `tick` runs the timers.
 #[test]
 fn where_a_payment_waits_it_is_told_how_to_go_on_at_once() {
     for (name, token) in [(USING_THE_API, "`tok_timeout`"), (TUTORIAL_8, "`silencio`")] {
@@ -212,7 +212,7 @@ fn tutorial_8_shows_what_its_commands_print() {
     holds(TUTORIAL_8);
 }
 
-/// Runs all commands of a document, and panics with everything in it that is not true.
+/// Runs all commands of a document, and panics with a list of all differences from the document.
 fn holds(name: &str) {
     let document = read(name);
     let file = Path::new(name).file_stem().unwrap().to_str().unwrap();
@@ -268,8 +268,8 @@ fn times_of_flights_alone_are_left_out() {
     );
 }
 
-/// The output of a step's commands. If the last command only reads, it is repeated until the shown output appears: a
-/// person takes longer between two commands than this test.
+/// The output of a step's commands. If the last command only reads, it is repeated until the shown output appears,
+/// because a person takes longer between two commands than this test does.
 fn run<'a>(
     session: &mut Session,
     commands: &[&'a str],

@@ -1,7 +1,8 @@
-//! A shell in a checkout and on a runtime of its own.
+//! A shell in a checkout of its own, on a runtime of its own.
 //!
-//! The checkout is a folder of links to this one, so that the user's `.local` is not touched. Its `cargo` runs the
-//! xtask under test for `cargo xtask`, and otherwise the real cargo in the real checkout, so nothing is compiled twice.
+//! The checkout is a folder of links to the real checkout, so that the user's `.local` is not touched. In the session,
+//! `cargo xtask` runs the xtask under test. Every other `cargo` command runs in the real checkout, so nothing is
+//! compiled twice.
 
 use std::{
     fs,
@@ -14,16 +15,16 @@ use std::{
     time::Duration,
 };
 
-/// The entries that the checkout has for itself. All others are links.
+/// The entries that the session's checkout has for itself. All other entries are links.
 const OWN: [&str; 3] = [".git", ".local", "target"];
 
-/// The longest that a command may take. The first one compiles.
+/// The longest time that a command may take. The first command compiles.
 const AT_MOST: Duration = Duration::from_mins(20);
 
 /// Marks the end of a command's output; its exit code follows.
 const END: u8 = 1;
 
-/// A command's output on both streams, and its exit code.
+/// A command's output on stdout and stderr, and its exit code.
 #[derive(Debug)]
 pub struct Printed {
     pub text: String,
@@ -42,7 +43,7 @@ impl Session {
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR"))
             .join("documents")
             .join(name);
-        // An interrupted session leaves its runtime running.
+        // An earlier session that was interrupted may have left its runtime running.
         end(&folder);
         let _ = fs::remove_dir_all(&folder);
         let checkout = folder.join("checkout");
@@ -205,7 +206,7 @@ exec '{xtask}' \"$@\"
         xtask = env!("CARGO_BIN_EXE_xtask"),
     );
     program(&bin.join("cargo"), &cargo);
-    // As on a terminal, curl shows no progress. An error status makes it fail.
+    // As on a terminal, curl shows no progress. An HTTP error status makes curl fail.
     let found = Command::new("bash").args(["-c", "type -P curl"]).output();
     let found = String::from_utf8(found.unwrap().stdout).unwrap();
     let curl = format!(

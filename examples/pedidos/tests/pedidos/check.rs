@@ -1,4 +1,4 @@
-//! The promises that must hold once the shop is at rest.
+//! The promises that must hold once no saga is running and no event is undelivered.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -19,10 +19,10 @@ use twins::{MemoryLog, MemoryTables};
 
 use crate::provider::balance;
 
-/// Units of each product at the beginning.
+/// The units of each product on the shelves at the beginning.
 pub const SHELVED: i64 = 12;
 
-/// The data that outlive every process.
+/// The data that remain when every process has ended: tables and log.
 #[derive(Clone, Copy)]
 pub struct Remains<'a> {
     pub tables: &'a Arc<MemoryTables>,
@@ -106,7 +106,7 @@ impl Remains<'_> {
         item.get(LEFT).and_then(Value::as_i64).unwrap_or(0)
     }
 
-    /// Rows that differ from the fold of the log, in which each stream's events are in order.
+    /// The rows of the view that differ from the fold of the log. The log has the events of each event stream in order.
     pub fn views(&self) -> Vec<String> {
         let mut events = BTreeMap::new();
         for record in self.log.records() {

@@ -1,4 +1,4 @@
-//! The decisions of the rules, and the conversion of older events.
+//! Tests the decisions of the rules, and the conversion of older events.
 
 use std::sync::Arc;
 

@@ -1,5 +1,5 @@
-//! The saga kit runs the saga of an order with a fault at every effect, each step failing, silent or lost, and each
-//! compensation refused.
+//! The saga kit runs the saga of an order with a fault at every effect. It also makes each step fail, be silent or lose
+//! its answer, and each compensation be refused.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! Mistakes planted in the tables that the shop uses. The kit or the seeds must find each of them.
+//! Mistakes planted in the tables that the shop uses. The kit or the seeds must find each mistake.
 
 use std::sync::Arc;
 
@@ -12,9 +12,9 @@ use crate::provider::CHARGES;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Planted {
-    /// Stock is taken before or after the commit, not in its transaction.
+    /// Units of stock are taken before or after the commit, not in its transaction.
     StockBeside,
-    /// Stock is taken without checking how many units are left.
+    /// Units of stock are taken without checking how many units are left.
     StockUnseen,
     /// The provider forgets that a charge is voided.
     RefundsNothing,
@@ -35,7 +35,7 @@ impl Planted {
         Self::ViewLosesWrites,
         Self::NobodyWakes,
     ];
-    /// The mistakes that a single saga can run into.
+    /// The mistakes that a single saga can reveal.
     pub const OF_THE_SAGA: [Self; 4] = [
         Self::StockBeside,
         Self::StockUnseen,
@@ -43,7 +43,7 @@ impl Planted {
         Self::ChargesAgain,
     ];
 
-    /// A part of the text of the promise that the mistake breaks.
+    /// A part of the text that reports the promise broken by the mistake.
     pub fn breaks(self) -> &'static str {
         match self {
             Self::StockBeside | Self::StockUnseen => "are left, not",
@@ -67,7 +67,7 @@ struct Mistaken {
 }
 
 impl Mistaken {
-    /// The write that replaces this one; `None` if the write is lost.
+    /// The write that replaces `write`; `None` if the write is lost.
     fn instead(&self, write: &Write) -> Option<Write> {
         let (table, Write::Update(update)) = (write.key().table, write) else {
             return Some(write.clone());

@@ -62,7 +62,7 @@ fn charged(item: &Item) -> u64 {
     charged.unwrap_or(0)
 }
 
-/// The amount charged for an order and not refunded.
+/// The amount that was charged for an order and not refunded.
 pub fn balance(tables: &MemoryTables, order: SubjectId) -> u64 {
     let item = tables.item(&charge(&order.to_string())).unwrap_or_default();
     if is_charged(&item) { charged(&item) } else { 0 }

@@ -1,4 +1,4 @@
-//! Many seeds keep every promise, and together find every planted mistake.
+//! The simulation runs many seeds. Every promise holds in each, and together the seeds find every planted mistake.
 
 use std::{collections::BTreeMap, sync::Mutex};
 
@@ -8,7 +8,7 @@ use simulation::play_seeds;
 use crate::{planted::Planted, world::play};
 
 const SEEDS: u64 = 1_000;
-/// Number of seeds in a build that is not optimised.
+/// The number of seeds in a build that is not optimised.
 const A_FEW: u64 = 10;
 
 /// Runs this many seeds, each of which must keep all promises. Returns how often each event and fault occurred.

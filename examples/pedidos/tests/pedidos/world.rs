@@ -1,4 +1,4 @@
-//! The shop as functions on Lambda, with a stream, a schedule and customers, in a simulated world with faults.
+//! The shop as functions on Lambda, with a Kinesis stream, a schedule and customers, in a simulated world with faults.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -53,7 +53,7 @@ const FATE: Fate = Fate {
     twice_one_in: 10,
     skew: 500,
 };
-/// Longest time for which one invocation works on sagas.
+/// The longest time for which one invocation works on sagas.
 const BUDGET: SignedDuration = SignedDuration::from_secs(5);
 
 /// The result of one seed.
@@ -64,7 +64,7 @@ pub struct Report {
     pub digest: u64,
 }
 
-/// A started function.
+/// A function that was started, with its shop.
 struct App {
     shop: Shop,
     stream: Stream,
@@ -130,9 +130,9 @@ struct System {
     /// The functions that customers call.
     functions: Arc<dyn Functions>,
     deployed: Vec<(FunctionName, Function)>,
-    /// Customers that wait for an answer.
+    /// The number of customers that wait for an answer.
     busy: Arc<AtomicUsize>,
-    /// Orders that were accepted. `refused` has the others.
+    /// Orders that were accepted. `refused` has the orders that were refused.
     accepted: Arc<Mutex<BTreeSet<SubjectId>>>,
     refused: Arc<Mutex<BTreeSet<SubjectId>>>,
     calm: Arc<AtomicBool>,
@@ -222,7 +222,7 @@ impl System {
         }
     }
 
-    /// Repeats a request until it is answered.
+    /// Repeats a customer's request until it is answered.
     async fn ask(&self, payload: &Value) -> bool {
         loop {
             let payload = payload.to_string();
@@ -233,7 +233,7 @@ impl System {
         }
     }
 
-    /// A customer places an order, and may cancel it a while later.
+    /// A customer places an order, and may cancel the order a while later.
     async fn shop(self, order: SubjectId) {
         let (kernel, dice) = (&self.kernel, self.kernel.dice());
         let pause = || Duration::from_millis(dice.below(30_000));
@@ -285,7 +285,7 @@ impl System {
         });
     }
 
-    /// Faults of the world besides those at effects and invocations.
+    /// Causes faults of the world, besides the faults at effects and invocations.
     fn trouble(&self) {
         let dice = self.kernel.dice();
         if dice.one_in(60) {
@@ -394,7 +394,7 @@ impl System {
     }
 }
 
-/// A customer's order. The order often has more units than are left, a country without shipping, or a card that is
+/// A customer's order. The order often asks for more units than are left, a country without shipping, or a card that is
 /// declined.
 fn wishes(dice: &Dice) -> Value {
     let mut products = PRICES.map(|(product, _)| product);
@@ -405,7 +405,7 @@ fn wishes(dice: &Dice) -> Value {
         .map(|product| json!({ "product": product, "units": 1 + dice.below(8) }))
         .collect();
     if dice.one_in(12) {
-        // This line is refused.
+        // The rules refuse a line with an unknown product.
         lines.push(json!({ "product": "unicorn", "units": 1 }));
     }
     json!({
@@ -415,8 +415,8 @@ fn wishes(dice: &Dice) -> Value {
     })
 }
 
-/// Runs one seed. Customers use the shop under faults; then the faults cease, the shop settles, and its promises are
-/// checked.
+/// Runs one seed. Customers use the shop under faults. Then the faults end, the shop finishes its pending work, and its
+/// promises are checked.
 pub fn play(seed: u64, planted: Option<Planted>) -> Report {
     let kernel = Kernel::of_seed(seed, Trace::default());
     let system = System::new(&kernel, planted);
@@ -425,7 +425,7 @@ pub fn play(seed: u64, planted: Option<Planted>) -> Report {
     system.cease();
     let settled = kernel.settle(|| system.restless(), || system.operate());
     let broken = settled.map_or_else(|why| vec![why], |()| system.broken());
-    // The deployed functions hold the runtime that they run on.
+    // The deployed functions and the runtime refer to each other, so the runtime must be shut down to free them.
     system.runtime.shut_down();
     kernel.shut_down();
     Report {
