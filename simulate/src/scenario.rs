@@ -1,42 +1,4 @@
-//! The scenarios that the simulation plays.
-//!
-//! | what goes wrong | scenario |
-//! | --- | --- |
-//! | a record comes twice | `twice`, `publication` |
-//! | a batch comes again after part of it was handled | `deaths`, `shards`, `whole-batches` |
-//! | a process dies between any two effects | `deaths` |
-//! | the outcome of a `PutRecord` is unknown; a slow `PutRecord` takes effect late | `publication` |
-//! | the log has version n+1 of an event stream before version n | `gap` |
-//! | a condition fails because the writer's own earlier attempt had succeeded | `twice` |
-//! | transactions conflict, fail for several reasons at once, or are throttled | `resources` |
-//! | two orchestrators advance one saga | `two-orchestrators` |
-//! | a reply is lost, late or doubled | `replies` |
-//! | a step is undone before it is done | `undone-first` |
-//! | a cancellation and the last step race | `cancellation` |
-//! | a deadline and the last step race | `deadline` |
-//! | many reservations want a flight's last seat | `last-seat` |
-//! | equal and unequal requests under one key, at once | `repetitions` |
-//! | clocks go back | `clocks` |
-//! | timers are late, run twice, or do not run for minutes | `schedule` |
-//! | shards are split and merged while sagas are in flight | `shards` |
-//! | a view is rebuilt while it answers queries | `rebuild`; from archive and log, `retention` |
-//! | a runtime ignores partial batch responses | `whole-batches` |
-//! | orchestration, choreography and Step Functions at once | all but `deadline` and `two-orchestrators` |
-//! | a record that nobody can read | `poison` |
-//! | a record that kills its consumer, each time | `allergy` |
-//! | older and newer code, in any order | `versions`, `deployment` |
-//! | records that are older than the stream's retention | `retention` |
-//! | an event larger than is allowed | `too-large` |
-//! | undoing fails, for a while or for good | `compensation` |
-//! | reads give an older state, indexes lag item by item | `stale-reads` |
-//! | executions that are stopped, time out, fail where no state catches the error, or are forgotten | `executions` |
-//! | a state machine that lacks the version of a saga | `other-version` |
-//! | items that other builds stored in forms of their own | `foreign` |
-//! | batches that are discarded because of throttling alone | `given-up` |
-//! | mappings that read the whole log again | `mappings` |
-//! | rows change while a list is read | `lists` |
-//! | a saga that is resumed in vain, hundreds of times | `insistence` |
-//! | timers that handle 2 to 5 items at a time | every other run of each |
+//! The scenarios that the simulation plays. `docs/simulation.md` lists them by the faults that they have.
 
 use alpes_messages::SagaMode;
 use simulation::{Fate, Weather};
