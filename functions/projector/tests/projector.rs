@@ -1,4 +1,4 @@
-//! The function at its boundary: batches of Kinesis in, rows and parked records out, with tables in memory.
+//! Tests of the whole function: it gets batches of Kinesis, and writes rows and parks records, with tables in memory.
 
 #![cfg(test)]
 
@@ -34,7 +34,7 @@ const ID: &str = "019c1350-4b80-7a11-8c01-5d6e7f8091a2";
 #[derive(Default)]
 struct Failing {
     tables: MemoryTables,
-    /// Writes to keys with this part fail.
+    /// Writes to keys that contain this text fail.
     broken: Mutex<Option<String>>,
 }
 
@@ -103,7 +103,7 @@ impl Fixture {
         block_on(self.app.handle(event))
     }
 
-    /// The answer to the runtime for a batch that was processed.
+    /// The function's answer to the runtime for a batch that it processed.
     fn told(&self, batch: &Value) -> Value {
         serde_json::to_value(self.handle(batch).unwrap()).unwrap()
     }
@@ -137,7 +137,7 @@ fn sequence(number: u128) -> String {
     format!("49671234567890123456789012345678901234567890123456789{number:03}")
 }
 
-/// A record of a `ReservaCreada`.
+/// A record with the `ReservaCreada` of the reservation with this number.
 fn made(number: u128) -> Value {
     let id = nth(number).to_string();
     record(number, &id, CREATED.replace(ID, &id).as_bytes())
