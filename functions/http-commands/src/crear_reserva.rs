@@ -19,7 +19,7 @@ impl App {
         let data = crear_reserva::parse(&api::json_body(request)?);
         let (key, mut data) = api::with_key(request, data)?;
         let id = api::command_id(OPERATION, key, &*self.world.ids);
-        // A request with the default written out is the same request as one without it.
+        // A request that names the default mode and a request that names no mode are the same request.
         let sagamode = *data.saga.get_or_insert_default();
         self.offers(sagamode)?;
         let subject = api::reservation_of(id);
@@ -42,7 +42,7 @@ impl App {
                     let correlation = command.correlationid;
                     tracing::warn!(subject = %command.subject, %correlation, "the events are committed, and the sweeper will publish them");
                 }
-                // A repetition gets the answer of the first request, with its correlation id.
+                // A repeated request gets the answer to the first request, with the first correlation id.
                 let made = events.first().map(accepted);
                 made.ok_or_else(|| Problem::of(kinds::INTERNAL).into())
             }

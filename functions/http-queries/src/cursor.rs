@@ -16,7 +16,7 @@ impl Cursor {
         URL_SAFE_NO_PAD.encode(&self.0)
     }
 
-    /// Reads a client's text; `None` if it is not a cursor of this API.
+    /// Reads a cursor from a client's text; `None` if the text is not a cursor of this API.
     #[must_use]
     pub fn decode(text: &str) -> Option<Self> {
         let order = String::from_utf8(URL_SAFE_NO_PAD.decode(text).ok()?).ok()?;

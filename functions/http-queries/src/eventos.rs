@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 
 use crate::{App, no_such_reservation};
 
-/// Events, each in the text in which it was committed.
+/// Events, each in the exact text that was committed.
 #[derive(Serialize)]
 struct Eventos<'a> {
     eventos: Vec<&'a RawValue>,

@@ -44,7 +44,7 @@ pub const OPENAPI: &str = include_str!("../../../infra/openapi.json");
 
 /// The parts that the function needs, made once for each process.
 pub struct App {
-    /// The views.
+    /// The tables with the views.
     tables: Arc<dyn Tables>,
     /// Reads the streams, for reservations that the views do not have yet.
     reader: StreamReader<Payload>,
@@ -54,7 +54,7 @@ pub struct App {
     sagas: Sagas,
     /// Reads the histories of Step Functions; `None` where Step Functions runs no sagas.
     executions: Option<Arc<dyn Executions>>,
-    /// Says today's date.
+    /// The clock, which gives today's date.
     clock: Arc<dyn Clock>,
 }
 

@@ -30,7 +30,7 @@ pub struct App {
     tables: Arc<dyn Tables>,
     /// The participants.
     functions: Arc<dyn Functions>,
-    /// Time and identifiers.
+    /// The clock, and the source of new ids.
     world: World,
 }
 

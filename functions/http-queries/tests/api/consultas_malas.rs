@@ -1,7 +1,7 @@
-//! Queries that are refused. Each answer lists every fault with its place.
+//! Tests of queries that are refused. Each answer lists every fault with its place.
 //!
-//! The queries are in `../bad_queries.json`, so that other tests can send them too: `nombre`, `path`, and the expected
-//! `status` and `errores`.
+//! The queries are in `../bad_queries.json`, so that other tests can send them too. Each entry has `nombre`, `path`,
+//! and the expected `status` and `errores`.
 
 use std::collections::BTreeSet;
 
@@ -50,7 +50,7 @@ fn two_letters() -> impl Iterator<Item = String> {
     letters().flat_map(move |first| letters().map(move |second| format!("{first}{second}")))
 }
 
-/// The answer lists at most as many violations as the answer to a body, so it does not grow with the query.
+/// The answer to a query lists at most 100 violations, like the answer to a body, so its size is limited.
 #[test]
 fn a_great_many_faults_make_a_bounded_answer() {
     // Queries of 7.8 KB: one with as many names as possible, and one with 300 names as long as possible.

@@ -15,7 +15,7 @@ fn path(id: IdReserva) -> String {
     format!("/vuelos/reserva/{id}/eventos")
 }
 
-/// The types of a reservation's events, and the events in the log.
+/// The events that the API lists for a reservation: first their types, then the events themselves.
 fn events(fixture: &Fixture, id: IdReserva) -> (Vec<String>, Vec<Value>) {
     let body = fixture.get(&path(id)).ok();
     let events = body["eventos"].as_array().unwrap().clone();
@@ -85,7 +85,8 @@ fn tell_what_was_undone_in_every_context() {
     let fixture = fixture();
     let id = fixture.create_in(Status::Compensated);
     let (types, told) = events(&fixture, id);
-    // Events with one time are sorted by version; events with one version are in the order of the contexts.
+    // Events with the same time are sorted by version. Events with the same time and version are in the order of the
+    // contexts.
     assert_eq!(
         types,
         [

@@ -17,7 +17,7 @@ fn path(id: IdReserva) -> String {
     format!("/vuelos/reserva/{id}")
 }
 
-/// Checks the `origen` of an answer, and returns the answer without it.
+/// Checks the `origen` of an answer, and returns the answer without this field.
 #[track_caller]
 fn from(origen: &str, mut reserva: Value) -> Value {
     let told = reserva.as_object_mut().unwrap().remove("origen");
@@ -153,7 +153,7 @@ fn health_and_description() {
     assert_eq!(description.ok()["openapi"], "3.1.0");
 }
 
-/// The HTTP server before the function removes the body and sends its length.
+/// The function answers HEAD like GET. The HTTP server before the function removes the body and sends its length.
 #[test]
 fn a_head_is_answered_as_a_get() {
     let fixture = fixture();
