@@ -38,10 +38,10 @@ pub use politicas::policies;
 
 /// Charges a reservation. Its data is [`events::pagos::PagarReserva`].
 pub const PAGAR_RESERVA: &str = "PagarReserva";
-/// Refunds the charge, and allows none from then on. Its data is [`events::pagos::RevertirPago`].
+/// Refunds the charge of a reservation, and prevents any later charge. Its data is [`events::pagos::RevertirPago`].
 pub const REVERTIR_PAGO: &str = "RevertirPago";
 
-/// The way in which this context fails when a test asks for a failure.
+/// The command that fails when a test asks this context for a failure, and the event of the failure.
 pub const FAILURE: Failure<Payload> = Failure {
     command: PAGAR_RESERVA,
     event: pagar_reserva::failure,

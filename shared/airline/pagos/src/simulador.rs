@@ -13,7 +13,7 @@
 //!
 //! Each key is one item of the ledger, and each call is one conditional write of that item, so concurrent calls take
 //! turns. A call whose answer was lost has written either all of its change or nothing, and the repeated call continues
-//! from what is stored.
+//! from the stored item.
 
 use std::{sync::Arc, time::Duration};
 
@@ -44,7 +44,7 @@ pub const TIMEOUT: &str = "tok_timeout";
 /// The token that fails twice and then pays.
 pub const INTERMITENTE: &str = "tok_intermitente";
 
-/// Time for which the caller waits for the missing answer.
+/// Time for which a caller waits for the missing answer of [`TIMEOUT`].
 pub const WAIT: Duration = Duration::from_secs(1);
 
 /// Number of times that [`INTERMITENTE`] fails before it pays.
@@ -55,13 +55,13 @@ const ATTEMPTS: u32 = 10;
 const PAUSE: Duration = Duration::from_millis(10);
 const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 
-/// The direction of a movement.
+/// The direction of a movement of money.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Tipo {
-    /// From the client.
+    /// A charge: money from the client.
     Cargo,
-    /// Back to the client.
+    /// A refund: money back to the client.
     Devolucion,
 }
 
@@ -159,8 +159,8 @@ impl Simulador {
             }
             match self.tables.write(&after.write(&key, before.rev)?).await {
                 Ok(()) => return Ok(answer),
-                // Another writer was faster, or our own earlier write succeeded and its answer was lost. Reading the
-                // item shows which.
+                // Another writer was faster, or an earlier write of this call succeeded and its answer was lost. The
+                // next read of the item shows which of the two it was.
                 Err(WriteError::ConditionFailed) => self.pause(attempt).await,
                 Err(WriteError::Table(error)) => return Err(error),
             }
@@ -194,7 +194,7 @@ struct Cuenta {
     movimientos: Vec<Movimiento>,
     /// Number of failures so far, for [`INTERMITENTE`].
     fallas: u32,
-    /// The reason for which the charge was declined; `None` if it was not.
+    /// The reason for which the charge was declined; `None` if no charge was declined.
     #[serde(skip_serializing_if = "Option::is_none")]
     rechazo: Option<String>,
     /// True once the key is void. A void key is never charged.
@@ -291,7 +291,7 @@ fn declined(motivo: &str) -> Answer {
     Answer::Cobro(Cobro::Rechazado { motivo })
 }
 
-/// The reason for which a token declines.
+/// The reason for which the charge of a declining token is declined.
 fn motivo(medio: &str) -> &'static str {
     match medio {
         RECHAZADA => "tarjeta rechazada",

@@ -1,4 +1,4 @@
-//! The participants of the saga, each a function that the saga calls.
+//! The participants of the saga. Each participant is a function that executes the commands of one context.
 
 use std::sync::Arc;
 
@@ -24,7 +24,7 @@ pub const fn function_of(context: Context) -> FunctionName {
     FunctionName(context.participant)
 }
 
-/// Sends commands by calling functions.
+/// Sends the commands of sagas by calling the participants' functions.
 pub struct FunctionParticipants(pub Arc<dyn Functions>);
 
 #[async_trait]

@@ -89,14 +89,14 @@ fn read_itinerario(
     let itinerario = node.object(&["odos"], violations)?;
     let mut before = Arrival::default();
     let odos = itinerario.list("odos", MAX_LIST, violations, |odo, violations| {
-        // An odo may depart from any airport, but not before the arrival of the odo before it.
+        // An odo may depart from any airport, but not before the previous odo has arrived.
         before.codigo = None;
         read_odo(odo, &mut before, legs, violations)
     })?;
     Some(Itinerario { odos })
 }
 
-/// `before` is the arrival of the odo before. The function sets it to the arrival of this odo.
+/// Reads an odo. `before` is the arrival of the previous odo. The function sets `before` to the arrival of this odo.
 fn read_odo(
     node: Node<'_>,
     before: &mut Arrival,
@@ -127,7 +127,7 @@ fn read_odo(
     })
 }
 
-/// The place and time at which the leg before arrived, as far as they could be read.
+/// The place and time at which the previous leg arrived, as far as they could be read.
 #[derive(Default)]
 struct Arrival {
     codigo: Option<String>,
@@ -315,7 +315,7 @@ fn read_pago(node: Node<'_>, violations: &mut Violations) -> Option<Pago> {
     })
 }
 
-/// `decimals` are those of the currency; `None` if the currency is unknown.
+/// Reads an amount. `decimals` is the number of decimals of the currency; `None` if the currency is unknown.
 fn read_monto(
     node: Node<'_>,
     decimals: Option<u32>,
@@ -350,8 +350,8 @@ fn read_saga(node: Node<'_>, violations: &mut Violations) -> Option<SagaMode> {
 ///
 /// The outcome is `ReservaCreada`, with a computed fare if the client sends no price.
 pub(crate) fn decide(case: &Case<'_, Payload>) -> Result<Decision, Problem> {
-    // The data are checked before the state: a command that opens a stream may be decided without history, and must get
-    // the same answer as with it.
+    // The data are checked before the state, because the event store may decide a command that opens a stream without
+    // reading the history first. A command with invalid data must get the same answer with and without the history.
     let data = parse(&case.command.data).map_err(invalid)?;
     let reserva = Reserva::fold(case.history);
     if reserva.exists() {
@@ -378,8 +378,8 @@ fn reserva_creada(id_reserva: IdReserva, data: CrearReserva, now: Moment) -> Res
     }
 }
 
-/// Size of the event that opens the reservation. Values that the request does not fix have a constant width, or count
-/// here with their largest width.
+/// Size of the event that opens the reservation. Values that do not come from the request, for example ids, have a
+/// constant width, or count with their largest width.
 fn opening_size(data: &CrearReserva) -> usize {
     let id_reserva = IdReserva(Uuid::nil());
     let now = Moment::from(Timestamp::UNIX_EPOCH);

@@ -1,4 +1,4 @@
-//! The faults in a body, with their places.
+//! Tests of the faults in the body of a request, with their places.
 
 use serde_json::{Value, json};
 use vuelos::crear_reserva::parse;
@@ -7,7 +7,7 @@ use crate::escenario::{body, leg, sample};
 
 const LEG: &str = "itinerarios[0].odos[0].segmentos[0].legs[0]";
 
-/// `campo: regla` of every violation.
+/// Every violation of a body, as `campo: regla`.
 fn faults(body: &Value) -> Vec<String> {
     let violations = parse(body).map_or_else(|violations| violations, |_| vec![]);
     assert!(violations.iter().all(|fault| !fault.detalle.is_empty()));
@@ -17,7 +17,7 @@ fn faults(body: &Value) -> Vec<String> {
         .collect()
 }
 
-/// The sample with another value at a place.
+/// The sample body, with another value at a place.
 fn with(pointer: &str, value: Value) -> Value {
     let mut body = sample();
     *body.pointer_mut(pointer).expect(pointer) = value;
@@ -334,7 +334,7 @@ fn an_odo_sets_out_when_the_one_before_has_arrived() {
             ]),
             vec![early(2)],
         ),
-        // After an unreadable value, the next value is not checked against it.
+        // After an unreadable odo, the next odo is not checked against its arrival.
         (
             json!([
                 out(),

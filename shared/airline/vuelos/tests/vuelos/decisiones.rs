@@ -1,4 +1,4 @@
-//! The decision on each command, for each history.
+//! Tests of the decision on each command, for each history.
 
 use alpes_event_store::{Case, Decider};
 use alpes_messages::{Problem, StreamId};

@@ -17,9 +17,9 @@ fn the_sample_costs_what_its_distance_says() {
 
 #[test]
 fn a_fare_is_for_where_the_airports_are_today() {
-    // The fares are 40.00 + 0.11 x km, with the distance between the positions of OurAirports. The airports are some
-    // whose degrees, minutes and seconds were once read as decimals, some that have moved, and one whose code another
-    // airport has.
+    // The fares are 40.00 + 0.11 x km, with the distance between the positions of OurAirports. In airportsdata, some of
+    // these airports have a position whose degrees, minutes and seconds were read as decimals, some have the position
+    // before a move, and one has the position of another airport.
     for (from, to, monto) in [
         ("ANR", "BRU", "43.52"),
         ("NMI", "BOM", "42.64"),
