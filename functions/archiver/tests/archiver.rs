@@ -91,7 +91,7 @@ fn records(arrivals: &[f64]) -> Value {
 #[test]
 fn the_sample_batch_is_archived_byte_for_byte_events_or_not() {
     let fixture = Fixture::new();
-    // A batch may be redelivered.
+    // The second delivery of the batch is a redelivery.
     for _ in 0..2 {
         let told = fixture.told(&batch(), &Faults::none());
         assert_eq!(told, json!({"batchItemFailures": []}));

@@ -154,8 +154,8 @@ fn read(body: &Value) -> Result<String, Vec<Violation>> {
     })
 }
 
-/// True if the saga has received the event that cancelled the reservation. If the saga has not received it, the
-/// cancellation can still be requested, and the saga then undoes all its steps.
+/// True if the saga has received the event that cancelled the reservation. If the saga has not received this event, the
+/// client can still request the cancellation, and the saga then undoes all of its steps.
 fn knows(saga: &Saga, cancelada: Option<&Event>) -> bool {
     cancelada.is_some_and(|event| {
         let place = (event.stream.to_string(), event.streamversion);

@@ -11,7 +11,8 @@ use vuelos::{CREAR_RESERVA, Vuelos, crear_reserva};
 
 use crate::App;
 
-/// The name of the operation, from which the ids of its commands follow.
+/// The name of the operation. The ids of the operation's commands follow from this name and the request's idempotency
+/// key, if it has one.
 const OPERATION: &str = "POST /vuelos/reserva";
 
 impl App {
@@ -27,8 +28,8 @@ impl App {
             id,
             kind: CREAR_RESERVA.to_owned(),
             subject,
-            // Saga and reservation have the same id. So the saga's id leads to the reservation, and to its stream even
-            // before the saga begins.
+            // Saga and reservation have the same id. So the saga's id leads to the reservation and its event stream,
+            // even before the saga begins.
             correlationid: CorrelationId(subject.0),
             causationid: None,
             prueba: false,
@@ -70,7 +71,7 @@ fn accepted(event: &Event) -> Response<Body> {
         "estado": event.data.get("estado"),
     });
     let response = api::accepted(event.correlationid, &body);
-    // The location is relative to the request's URL, so it is right under every stage, domain and proxy.
+    // The `Location` is relative to the request's URL, so it is valid under every stage, domain and proxy.
     let location = format!("reserva/{}", event.subject);
     api::with_header(response, header::LOCATION, &location)
 }

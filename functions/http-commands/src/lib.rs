@@ -27,7 +27,7 @@ pub struct App {
     functions: Arc<dyn Functions>,
     /// The clock, and the source of new ids.
     world: World,
-    /// True if Step Functions may run a saga.
+    /// True if this installation has a state machine, so that Step Functions can run sagas.
     step_functions: bool,
 }
 

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::App;
 
-/// Largest `paso`. No saga has as many steps.
+/// Largest `paso`. Every saga has fewer steps.
 const MAX_PASO: u32 = 100;
 /// Longest `nota`, in characters.
 pub const MAX_NOTA: usize = 500;

@@ -18,8 +18,8 @@ struct Eventos<'a> {
 
 impl App {
     /// Lists the events of a reservation from its three streams, by time, then by version, then in the order of
-    /// [`CONTEXTS`]. Each event has the exact text that was committed; events of the tutorials' own code keep that
-    /// code's envelope. An event without a readable time comes first.
+    /// [`CONTEXTS`]. Each event has the exact text that was committed. Events of the tutorials' own code keep the
+    /// envelope of that code. An event without a readable time comes first.
     pub(crate) async fn eventos(&self, id: &str) -> Result<Response<Body>, Refusal> {
         let id = api::id(id)?;
         let streams = self

@@ -1,4 +1,4 @@
-//! Parameters of a query string.
+//! Reads the parameters of a query string.
 
 use alpes_messages::Problem;
 use lambda_http::{Request, RequestExt};
@@ -134,7 +134,7 @@ impl Parameters {
     ///
     /// # Errors
     ///
-    /// A [`Problem`] with every violation, up to the number that the answer to a body has.
+    /// A [`Problem`] with every violation, up to [`parse::MAX_VIOLATIONS`].
     pub(crate) fn check<T>(self, read: Option<T>) -> Result<T, Problem> {
         self.violations.check(read).map_err(invalid)
     }

@@ -72,8 +72,8 @@ fn chosen_mode(kind: &str, asked: &Solicitud) -> Option<SagaMode> {
     SagaMode::deserialize(saga).ok()
 }
 
-/// The saga of the reply's events. This saga differs from the command's saga if an earlier command committed the
-/// events.
+/// The id of the saga of the reply's events. If an earlier command committed the events, their saga may differ from the
+/// command's saga.
 fn saga_of(reply: &Reply, command: &Command) -> CorrelationId {
     let first = match reply {
         Reply::Eventos { eventos } => eventos.first(),

@@ -91,7 +91,7 @@ fn a_sample_of_events_alone_is_announced_and_parks_nothing() {
 fn the_sample_batch_is_announced_but_for_what_is_no_event() {
     for partial_batch in [true, false] {
         let fixture = Fixture::new(&Faults::none(), partial_batch);
-        // A batch may be redelivered.
+        // The second delivery of the batch is a redelivery.
         for _ in 0..2 {
             assert_eq!(fixture.told(&batch()), all_taken());
             assert_eq!(fixture.bodies(), [text(2), text(3)]);

@@ -33,8 +33,8 @@ impl Observer<'_> {
             let now = self.app.world.clock.now();
             let missed = streams.before(definitions, id, &facts, now).await;
             facts.extend(missed.map_err(|error| stop(group, &error, of_stream(&error)))?);
-            // A batch does not check whether a choreography is late. The wake-ups check that, because they also read
-            // the events that the saga missed.
+            // Only wake-ups check whether a choreography is late, because a wake-up also reads the events that the saga
+            // missed.
             let is_choreography = facts.iter().any(|fact| fact.mode == SagaMode::Choreography);
             let until = if is_choreography {
                 Timestamp::MIN

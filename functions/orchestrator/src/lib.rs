@@ -77,13 +77,13 @@ pub enum Done {
 pub struct App {
     /// Runs sagas.
     coordinator: Coordinator,
-    /// Reads streams and decodes events.
+    /// Reads event streams and decodes their events.
     reader: StreamReader<Payload>,
-    /// Stores bad records.
+    /// Stores records that cannot be processed.
     parking: Parking,
     /// The clock.
     world: World,
-    /// True if the runtime honours a partial batch response.
+    /// True if the Lambda runtime honours a partial batch response.
     partial_batch: bool,
 }
 
@@ -190,7 +190,7 @@ impl App {
         Ok(stored.saga.is_watched())
     }
 
-    /// The streams that hold the events of sagas.
+    /// The event streams that hold the events of sagas.
     fn streams(&self) -> Streams<'_, Payload> {
         Streams {
             reader: &self.reader,

@@ -121,7 +121,7 @@ fn one_batch_takes_a_reservation_from_made_to_approved() {
         ];
         assert_eq!(fixture.system.events_of(id), expected);
     }
-    // The resulting events come back in the log, and the whole log may be redelivered.
+    // The events that the sagas caused also arrive from the log, and the whole log may be redelivered.
     let before: Vec<_> = ids.iter().map(|id| fixture.system.saga(*id)).collect();
     for _ in 0..2 {
         assert_eq!(fixture.in_time(&fixture.log()), all_taken());
@@ -328,7 +328,7 @@ fn each_attempt_is_logged_with_the_pause_after_it_and_when_the_timers_go_on() {
     assert!(out.attempts < 8, "{out:?}");
 }
 
-/// The test card `tok_timeout` and the fault `silencio` of tutorial 8 both have this effect.
+/// With the test card `tok_timeout`, or the fault `silencio` of tutorial 8, the payment gets no answer.
 #[test]
 fn a_payment_that_nobody_confirms_is_told_attempt_by_attempt() {
     for (medio, silent) in [("tok_timeout", 0), ("tok_visa", 4)] {

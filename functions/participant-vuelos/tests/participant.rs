@@ -118,7 +118,7 @@ fn the_samples_tell_a_story() {
     // A later approval fails, because the reservation is cancelled.
     let late = fixture.invoke(another("aprobar_reserva")).unwrap();
     assert_eq!(told(&late), "AprobacionReservaFallida");
-    // The events of other contexts cause reactions, and the deadline is stored.
+    // The events of other contexts in this batch cause reactions, and the reservation's deadline is stored.
     assert_eq!(
         fixture.invoke(sample("lote")).unwrap(),
         json!({"batchItemFailures": []})

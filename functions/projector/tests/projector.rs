@@ -174,7 +174,7 @@ fn a_sample_of_events_alone_is_applied_and_parks_nothing() {
 fn the_sample_batch_is_applied_but_for_what_is_no_event() {
     for partial_batch in [true, false] {
         let fixture = Fixture::new(partial_batch);
-        // A batch may be redelivered.
+        // The second delivery of the batch is a redelivery.
         for _ in 0..2 {
             assert_eq!(fixture.told(&batch()), json!({"batchItemFailures": []}));
             assert_eq!(
@@ -237,7 +237,7 @@ fn a_partial_response_names_the_first_record_that_failed() {
     assert_eq!(fixture.estado(nth(7)), None);
     assert_eq!(fixture.estado(nth(2)), Some(EstadoReserva::Pendiente));
 
-    // The runtime redelivers the rest of the batch.
+    // The runtime redelivers the batch from the first record that failed.
     fixture.tables.break_writes(None);
     let rest = records([made(7), made(2), made(8)]);
     assert_eq!(fixture.told(&rest), json!({"batchItemFailures": []}));

@@ -1,4 +1,4 @@
-//! Rebuilds a view from archive and log while the view answers queries.
+//! Rebuilds a view from the archive and the log, while the view answers queries.
 
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ const RESERVE: SignedDuration = SignedDuration::from_secs(60);
 pub struct Order {
     /// Name of the view.
     pub view: String,
-    /// The action.
+    /// The action on the view.
     #[serde(default)]
     pub action: Action,
     /// Longest run, in seconds. If the field is absent, the function runs as long as the runtime allows.
@@ -58,9 +58,9 @@ pub struct Done {
     pub events: u64,
     /// Number of skipped records, which are not events.
     pub skipped: u64,
-    /// Arrival time of the last replayed record.
+    /// Arrival time of the last record that was replayed.
     pub reached: Option<String>,
-    /// The log is replayed up to records that arrived at this time.
+    /// Arrival time up to which the log must be replayed.
     pub goal: String,
     /// Seconds after which the caller should invoke the function again, if the rebuild is not done.
     pub wait_seconds: u64,
@@ -139,7 +139,8 @@ impl App {
         })
     }
 
-    /// Rebuilds a view as far as time allows. The runtime ends this invocation at `deadline`.
+    /// Executes an order. A rebuild continues as far as the time allows. The runtime ends this invocation at
+    /// `deadline`.
     ///
     /// # Errors
     ///

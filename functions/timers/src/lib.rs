@@ -159,13 +159,13 @@ impl Default for Limits {
 
 /// The parts that the function needs, made once for each process.
 pub struct App {
-    /// Publishes events.
+    /// Publishes committed events to the log.
     store: EventStore<Payload>,
     /// The clock.
     world: World,
-    /// Folds events into views, to retry the records that are parked for them.
+    /// Folds events into views, to retry the records that are parked for the projector.
     projector: Projector<Payload>,
-    /// Calls the other consumers, to retry the records that are parked for them.
+    /// Calls the functions of the other consumers, to retry the records that are parked for these consumers.
     remote: Vec<RemoteConsumer<Payload>>,
     /// Calls the functions that continue sagas, reactions and rebuilds.
     functions: Arc<dyn Functions>,
@@ -215,8 +215,8 @@ impl App {
     ///
     /// # Errors
     ///
-    /// [`TaskFailed`] if tables or objects cannot be read. A failure of one stream or record is counted and logged, and
-    /// does not stop the others.
+    /// [`TaskFailed`] if tables or objects cannot be read. A failure of one event stream or record is counted and
+    /// logged, and does not stop the work on the others.
     pub async fn handle(&self, task: Task, deadline: Timestamp) -> Result<Done, TaskFailed> {
         let until = deadline.checked_sub(RESERVE).unwrap_or(deadline);
         match task {

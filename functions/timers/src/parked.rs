@@ -16,7 +16,7 @@ use crate::{App, Done, TaskFailed};
 
 /// The prefix of the keys of the objects that Lambda writes.
 const PREFIX: &str = "aws/lambda/";
-/// Records that are parked concurrently.
+/// Number of records that are parked concurrently.
 const SIDE_BY_SIDE: usize = 8;
 
 /// The fields that this task reads of an object that Lambda wrote.
@@ -57,7 +57,7 @@ impl Undelivered {
             function_arn,
             condition,
         } = note.request_context;
-        // arn:aws:lambda:REGION:ACCOUNT:function:NAME, optionally with a version after it.
+        // The form is `arn:aws:lambda:REGION:ACCOUNT:function:NAME`, optionally with a version after the name.
         let name = function_arn.split(':').nth(6).unwrap_or_default();
         let consumer = name
             .strip_prefix(stack)
@@ -76,7 +76,7 @@ impl Undelivered {
 #[derive(Default)]
 struct Taken {
     records: usize,
-    /// Objects that cannot be read or parked. These objects stay in the bucket.
+    /// Number of objects that cannot be read or parked. These objects stay in the bucket.
     unreadable: usize,
     /// True if the time was over before all objects were seen.
     more: bool,

@@ -81,8 +81,8 @@ fn flight(origen: &str, destino: &str, salida: &str, llegada: &str) -> String {
 
 #[test]
 fn the_fare_is_that_of_where_the_airports_are() {
-    // The source had degrees, minutes and seconds for Antwerp, Brussels and Navi Mumbai, which were once read as
-    // decimals.
+    // For Antwerp and Navi Mumbai, one source of airport data has degrees, minutes and seconds that were read as
+    // decimals. The fares need the right positions.
     for (origen, destino, monto) in [("ANR", "BRU", "43.52"), ("NMI", "BOM", "42.64")] {
         let (salida, llegada) = ("2027-11-22T13:10:00Z", "2027-11-22T15:10:00Z");
         let fixture = fixture();
@@ -152,7 +152,7 @@ fn a_repetition_has_the_same_answer_and_no_second_effect() {
     let first = fixture.post_with_key(RESERVA, "clave-1", SAMPLE);
     assert_eq!(first.status, 202);
 
-    // The body is the same JSON in another notation.
+    // This body is the same JSON value in another notation.
     let keys_reversed = |value: &Value| -> String {
         fn write(value: &Value) -> String {
             match value {
@@ -362,7 +362,7 @@ fn other_methods_and_paths_are_not_there() {
         let answer = fixture.post(path, SAMPLE);
         answer.assert_problem(404, "no-existe", path);
     }
-    // Other functions answer these paths.
+    // Other functions answer these paths, so this function answers 405.
     for path in ["/vuelos/reserva/x", "/sagas", "/sagas/x"] {
         let answer = fixture.post(path, SAMPLE);
         answer.assert_problem(405, "metodo-no-permitido", path);

@@ -265,7 +265,7 @@ fn one_that_went_on_too_often_can_still_be_ended_by_hand() {
         assert!(detail.contains("hecho"), "{detail}");
     }
     assert!(resumed > 60, "{resumed}");
-    // Events that arrive meanwhile are still processed.
+    // The saga still processes events that arrive meanwhile.
     fixture.run_sagas();
 
     let nota = "🧾".repeat(MAX_NOTA);

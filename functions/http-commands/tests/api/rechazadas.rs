@@ -139,7 +139,7 @@ fn every_body_is_taken_as_it_is_and_in_no_other_coding() {
     }
 }
 
-/// The media type has no parameter `charset`, and a `charset` has no effect (RFC 8259, section 11). JSON is UTF-8.
+/// A `charset` in the content type has no effect, because JSON is always UTF-8 (RFC 8259, section 11).
 #[test]
 fn a_charset_changes_nothing_of_json() {
     for charset in ["utf-8", "UTF-8", "iso-8859-1", "utf-16"] {

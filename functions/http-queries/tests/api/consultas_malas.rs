@@ -69,7 +69,7 @@ fn a_great_many_faults_make_a_bounded_answer() {
             assert_eq!(answer.errores().len(), parse::MAX_VIOLATIONS, "{told}");
         }
     }
-    // A long name is cut like the name of a field.
+    // The answer cuts a long name of a parameter, as it cuts the name of a field in a body.
     let answer = fixture().get(&format!("/vuelos/reserva?{}=1", "x".repeat(1_000)));
     assert_eq!(
         answer.errores(),

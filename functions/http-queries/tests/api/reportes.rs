@@ -235,7 +235,7 @@ fn without_reservations_there_are_no_rows() {
     for path in [PIVOT, TOTALES] {
         assert_eq!(fixture.get(path).text, r#"{"filas":[]}"#);
     }
-    // A reservation that was cancelled before it was made counts on no day.
+    // A reservation that was cancelled before it was made is counted on no day.
     fixture.cancel(fixture.fresh());
     fixture.project();
     for path in [PIVOT, TOTALES] {

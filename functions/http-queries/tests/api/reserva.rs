@@ -171,7 +171,7 @@ fn a_head_is_answered_as_a_get() {
         "/vuelos/reportes/reservas-por-dia".into(),
         "/sagas?estado=EnCurso".into(),
         format!("/sagas/{saga}"),
-        // These queries are refused.
+        // The function refuses these queries.
         "/sagas".into(),
         "/vuelos/reserva?limite=0".into(),
         format!("/vuelos/reserva/{unknown}"),
@@ -268,7 +268,7 @@ fn when_the_tables_fail_the_answer_tells_no_more_than_that() {
     }
 }
 
-/// A stream that this build cannot read is a defect of this system, and never a 404.
+/// An event stream that this build cannot read is a defect of this system, so the answer is 500 and never 404.
 #[test]
 fn a_stream_that_cannot_be_read_is_not_missing() {
     let fixture = fixture();

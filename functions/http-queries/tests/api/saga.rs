@@ -68,7 +68,7 @@ fn one_that_is_complete_waits_for_nothing() {
             "ComandoEnviado",
             "EventoRecibido",
             "Fin",
-            // An event that came with a reply also comes from the log, and is not logged twice.
+            // An event that came with a reply also comes from the Kinesis log, and the saga's log has it only once.
         ]
     );
     // The API shows each stored line in Spanish words.
@@ -211,7 +211,7 @@ fn one_of_another_id_that_has_not_begun_is_not_there() {
     let mut command = fixture.creation();
     command.correlationid = CorrelationId(fixture.world.ids.fresh());
     fixture.take(VUELOS, &command);
-    // This reservation was never made.
+    // The next reservation is cancelled and was never made.
     let tombstone = fixture.fresh();
     fixture.cancel(tombstone);
     let unknown = fixture.world.ids.fresh();

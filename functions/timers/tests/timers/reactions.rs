@@ -137,7 +137,7 @@ fn a_participant_that_is_gone_is_told_by_how_late_reactions_are() {
     fixture.clock.advance(late);
     assert_eq!(fixture.handle(TASK).unwrap(), done([0, 0, 20], SINCE));
     assert_eq!(fixture.told(METRICS), [20, 301]);
-    // One call fails, and delays no other.
+    // The failure of one call delays no other call.
     let calls = AtomicUsize::new(0);
     fixture
         .functions

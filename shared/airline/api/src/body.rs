@@ -1,4 +1,4 @@
-//! Request bodies in JSON.
+//! Reads request bodies in JSON.
 
 use std::borrow::Cow;
 
@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 use crate::{Header, IDENTITY};
 
-/// Largest body, in bytes. This limit is larger than any body whose event fits the event's own limit of 32 KB.
+/// Largest body, in bytes. A body whose event fits the event's own limit of 32 KB is smaller than this limit.
 pub const MAX_BODY: usize = 64 * 1024;
 
 /// Reads the body as JSON.
@@ -57,7 +57,7 @@ pub fn json_body(request: &Request) -> Result<Value, Problem> {
     }
 }
 
-/// Reads the body as JSON. A missing body reads as an object without fields.
+/// Reads the body as JSON. If the request has no body, the result is an object without fields.
 ///
 /// # Errors
 ///

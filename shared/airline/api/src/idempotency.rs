@@ -8,7 +8,7 @@ use uuid::{Uuid, uuid};
 
 use crate::Header;
 
-/// Name of the header.
+/// Name of the header with the idempotency key.
 const HEADER: &str = "idempotency-key";
 const MAX_KEY: usize = 255;
 
@@ -56,8 +56,8 @@ fn key(request: &Request) -> Result<Option<&str>, Violation> {
     }
 }
 
-/// The id of the command that a request sends. Every repetition of an operation with the same key gets the same id. A
-/// request without a key gets a new id.
+/// The id of the command that a request sends. Every repetition of an operation with the same idempotency key gets the
+/// same command id. A request without a key gets a new command id.
 #[must_use]
 pub fn command_id(operation: &str, key: Option<&str>, ids: &dyn Ids) -> CommandId {
     CommandId(match key {

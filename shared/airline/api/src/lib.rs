@@ -62,7 +62,7 @@ pub fn json(status: StatusCode, body: &impl Serialize) -> Response<Body> {
     answer(status, "application/json", serde_json::to_string(body))
 }
 
-/// A 202 answer that carries the correlation id of its saga.
+/// A 202 answer, with the correlation id of the saga in a header.
 #[must_use]
 pub fn accepted(saga: CorrelationId, body: &impl Serialize) -> Response<Body> {
     let response = json(StatusCode::ACCEPTED, body);

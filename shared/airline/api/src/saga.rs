@@ -38,7 +38,7 @@ pub const fn estado(status: Status) -> &'static str {
     }
 }
 
-/// The status with this Spanish name; `None` if no status has it.
+/// The status with this Spanish name; `None` if no status has this name.
 #[must_use]
 pub fn status(name: &str) -> Option<Status> {
     Status::ALL.into_iter().find(|one| estado(*one) == name)

@@ -1,10 +1,10 @@
-//! W3C Trace Context.
+//! Reads the caller's trace (W3C Trace Context).
 
 use lambda_http::Request;
 
 use crate::Header;
 
-/// The flag bit that version 00 defines.
+/// The flag bit "sampled", the only flag that version 00 defines.
 const SAMPLED: u8 = 1;
 
 /// The caller's trace, if the request has exactly one `traceparent` of the form of version 00. As the specification

@@ -244,8 +244,8 @@ fn what_a_newer_build_may_know_is_unknown_not_undecodable() {
     assert_unknown(&decode(&with(CREATED_V1, "/type", "ReservaPagada")));
 }
 
-/// This build does not know the stream's context. The event is parked as unknown, and retried by a build that knows the
-/// context.
+/// If a build does not know the context of an event's stream, it parks the event with the reason of an unknown type. A
+/// build that knows the context retries the event.
 #[test]
 fn an_event_of_a_context_to_come_is_unknown() {
     let mut event = sample(CREATED);

@@ -54,7 +54,7 @@ fn unversioned<T: JsonSchema + Serialize + DeserializeOwned>(path: &str) -> Unve
     }
 }
 
-/// The envelopes, then the data of each command.
+/// All forms without a version: the envelopes, and the data of each command.
 fn all_unversioned() -> Vec<Unversioned> {
     let envelopes = [
         unversioned::<Event>("event.json"),
@@ -70,7 +70,7 @@ fn all_unversioned() -> Vec<Unversioned> {
     envelopes.into_iter().chain(commands).collect()
 }
 
-/// Every schema that follows from today's types, by its path.
+/// Every schema that the Rust types of this build give, by its path.
 fn generated() -> BTreeMap<String, Value> {
     let events = events::catalogue();
     let events = events.types().map(|known| {
@@ -93,7 +93,7 @@ fn version_in(path: &str) -> Option<u32> {
     name.split('.').nth(1)?.strip_prefix('v')?.parse().ok()
 }
 
-// The checks, as functions of data.
+// The checks of the forms, as functions of data.
 
 /// Lists the differences between two schemas that change the data that they admit. Descriptions and names of parts may
 /// differ, so a better description needs no new version.
@@ -224,7 +224,7 @@ fn blessed(
     blessed
 }
 
-// The files.
+// Reading and blessing the published files.
 
 const LOCK: &str = "versions.lock";
 

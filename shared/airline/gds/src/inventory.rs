@@ -43,11 +43,11 @@ pub struct Vuelo {
 /// The seats of a flight.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Inventory {
-    /// Seats of the aircraft.
+    /// Number of seats of the aircraft.
     pub capacity: u32,
-    /// Seats that can still be taken. The number is negative if more seats are taken than exist.
+    /// Number of seats that can still be taken. It is negative if more seats are taken than exist.
     pub free: i64,
-    /// Seats that reservations hold.
+    /// Number of seats that reservations hold.
     pub held: i64,
 }
 
@@ -169,7 +169,7 @@ fn number(item: &Item, attribute: &str) -> i64 {
 }
 
 /// Sets the number of free seats of a flight, however many seats reservations hold. Only tests use this function.
-/// Reservations keep the seats that they hold, and can give them back as before.
+/// Reservations keep the seats that they hold, and can still give back these seats.
 ///
 /// # Errors
 ///

@@ -15,7 +15,7 @@ use crate::{Answer, System, ask, post, with_header};
 /// The function under test, with the [`System`] behind it. A fixture also has the methods of its system.
 pub struct Fixture<A> {
     system: System,
-    /// The ports of the function.
+    /// The ports of the function under test.
     pub ports: Ports,
     make: fn(&Wiring<Ports>) -> A,
     app: A,
@@ -84,12 +84,12 @@ impl<A: HttpApp> Fixture<A> {
         self.answer(&ask("GET", path))
     }
 
-    /// Posts to a path.
+    /// Sends a POST with this body to a path.
     pub fn post(&self, path: &str, body: impl Into<Body>) -> Answer {
         self.answer(&post(path, body))
     }
 
-    /// Posts to a path with an Idempotency-Key.
+    /// Sends a POST with this body and this `Idempotency-Key` to a path.
     pub fn post_with_key(&self, path: &str, key: &str, body: impl Into<Body>) -> Answer {
         self.answer(&with_header(post(path, body), "Idempotency-Key", key))
     }

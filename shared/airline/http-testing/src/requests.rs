@@ -108,7 +108,7 @@ fn add(last: &mut Map<String, Value>, all: &mut Map<String, Value>, name: &str, 
     values.as_array_mut().unwrap().push(value.into());
 }
 
-/// A part of a query, decoded as API Gateway does it.
+/// A name or value of a query, decoded as API Gateway decodes it.
 fn decoded(text: &str) -> String {
     let (mut bytes, mut rest) = (vec![], text.as_bytes());
     while let Some((first, after)) = rest.split_first() {

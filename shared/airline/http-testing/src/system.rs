@@ -41,7 +41,7 @@ pub struct System {
     pub world: World,
     /// The event store.
     pub store: EventStore<Payload>,
-    /// The sagas.
+    /// The stored sagas.
     pub sagas: Sagas,
     /// The faults of participants, which a test sets.
     pub faults: Faults,
@@ -65,7 +65,7 @@ impl Default for System {
 }
 
 impl System {
-    /// A system without reservations.
+    /// Makes a system without reservations.
     pub fn new() -> Self {
         listen();
         let (world, clock) = world(1);
@@ -133,7 +133,7 @@ impl System {
         });
     }
 
-    /// The system's ports. A test replaces some of them and wires its function over the result.
+    /// The system's ports. A test replaces some of these ports, and builds its function with the changed ports.
     pub fn ports(&self) -> Ports {
         self.wiring.platform.clone()
     }

@@ -1,7 +1,7 @@
 //! Announces the events of a batch.
 //!
 //! The table has one item for each announced event: `pk` is the reservation, `sk` is the event's id, and `enviado` is
-//! the time of the announcement. Items are never deleted: they are small, and they record the announcements that
+//! the time of the announcement. Items are never deleted, because they are small and record the announcements that
 //! subscribers got.
 
 use std::{

@@ -77,8 +77,8 @@ impl Decider<Payload> for Pagos {
     fn route(&self, command: &Command) -> Route {
         Route {
             stream: StreamId::new(PAGOS, command.subject),
-            // `PagarReserva` nearly always opens the stream. The stream is read first nevertheless: a decision calls
-            // the provider, which must not charge a reverted payment.
+            // `PagarReserva` nearly always opens the reservation's stream in `pagos`. The stream is read first
+            // nevertheless, because the decision calls the provider, which must not charge a reverted payment.
             opens: false,
             undoes: command.kind == REVERTIR_PAGO,
         }

@@ -1,7 +1,7 @@
 //! A simulated payment provider. The simulator moves no money, and keeps a ledger of the movements that it would have
 //! made.
 //!
-//! The payment token decides the outcome:
+//! The payment token decides the outcome of a charge:
 //!
 //! | token | outcome |
 //! | --- | --- |
@@ -33,15 +33,15 @@ use crate::gateway::{Anulacion, Cobro, Gateway, NoAnswer};
 /// The ledger: one item for each key, with the sort key `cargo`.
 pub const TABLE: TableName = TableName("ledger");
 
-/// The token that pays.
+/// The token whose charge succeeds.
 pub const VISA: &str = "tok_visa";
-/// The token that declines.
+/// The token whose charge is declined.
 pub const RECHAZADA: &str = "tok_rechazada";
-/// The token that declines for lack of funds.
+/// The token whose charge is declined for lack of funds.
 pub const FONDOS_INSUFICIENTES: &str = "tok_fondos_insuficientes";
-/// The token that charges without an answer.
+/// The token whose charge succeeds without an answer.
 pub const TIMEOUT: &str = "tok_timeout";
-/// The token that fails twice and then pays.
+/// The token whose charge fails twice and then succeeds.
 pub const INTERMITENTE: &str = "tok_intermitente";
 
 /// Time for which a caller waits for the missing answer of [`TIMEOUT`].
@@ -50,7 +50,7 @@ pub const WAIT: Duration = Duration::from_secs(1);
 /// Number of times that [`INTERMITENTE`] fails before it pays.
 const FAILURES: u32 = 2;
 
-/// Number of attempts to write an item that concurrent calls write too.
+/// Number of attempts to write an item. An attempt fails if a concurrent call has written the item.
 const ATTEMPTS: u32 = 10;
 const PAUSE: Duration = Duration::from_millis(10);
 const LONGEST_PAUSE: Duration = Duration::from_millis(500);
@@ -186,7 +186,7 @@ enum Answer {
     Silence,
 }
 
-/// The item under a key.
+/// The ledger's item for a key.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 struct Cuenta {
     /// Number of writes of the item.

@@ -1,4 +1,4 @@
-//! Wakes sagas from other functions.
+//! Lets other functions ask the orchestrator to wake sagas.
 
 use alpes_ports::{CallError, FunctionName, Functions};
 use alpes_saga::SagaId;

@@ -38,8 +38,8 @@ impl Participants for FunctionParticipants {
         let payload =
             serde_json::to_vec(&command(dispatch)).map_err(|error| no_answer(error.to_string()))?;
         let called = self.0.call(function_of(context), &payload).await;
-        // Any error of the call counts as no answer: the saga sends the command again, and compensates its step after
-        // the last attempt.
+        // Any error of the call counts as no answer. The saga then sends the command again, and compensates the
+        // command's step after the last attempt.
         let text = called.map_err(|error: CallError| no_answer(error.to_string()))?;
         let reply: Reply =
             serde_json::from_slice(&text).map_err(|error| no_answer(error.to_string()))?;

@@ -22,8 +22,8 @@ impl Hechos {
         self.0.insert(fact.to_owned());
     }
 
-    /// The state: cancelled over approved over paid over pending; `None` while no fact is known. Facts are added and
-    /// never removed, so the state only moves forward.
+    /// The state; `None` while no fact is known. Cancelled has precedence over approved, approved over paid, and paid
+    /// over pending. Facts are added and never removed, so the state never goes back.
     pub(crate) fn estado(&self) -> Option<EstadoReserva> {
         [
             ("cancelada", EstadoReserva::Cancelada),

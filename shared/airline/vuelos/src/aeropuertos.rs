@@ -23,10 +23,10 @@ pub struct Ubicacion {
     pub longitud: f64,
 }
 
-/// Says whether flights to the airport are sold.
+/// Whether the airline sells flights from and to an airport.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Servicio {
-    /// Flights are sold.
+    /// The airport is open, and flights are sold.
     Abierto,
     /// The airport is closed, or not yet open.
     Cerrado,

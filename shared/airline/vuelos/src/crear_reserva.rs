@@ -31,12 +31,13 @@ pub const MAX_LEGS: usize = 50;
 pub const MAX_NOMBRE: usize = 200;
 /// Longest client id or payment token, in characters.
 pub const MAX_TOKEN: usize = 64;
-/// Largest event that opens a stream, in bytes of its JSON. The rest of the stream's item is kept for later events.
+/// Largest event that opens a reservation's stream, in bytes of the event's JSON. The rest of the stream's item is kept
+/// for later events.
 pub const MAX_OPENING_EVENT: usize = 32 * 1024;
 
-/// 1900-01-01T00:00:00Z.
+/// The earliest accepted time, 1900-01-01T00:00:00Z, in seconds since 1970.
 const EARLIEST: i64 = -2_208_988_800;
-/// 2201-01-01T00:00:00Z, the first second that is too late.
+/// The first second that is too late, 2201-01-01T00:00:00Z, in seconds since 1970.
 const TOO_LATE: i64 = 7_289_654_400;
 
 /// Reads the command's data, from the body of a request or from a command.
@@ -115,7 +116,8 @@ fn read_odo(
             last = arrival;
             leg
         });
-        // After a segmento without legs the place of arrival is unknown, so the next leg is not checked against it.
+        // After a segmento without legs the place and time of arrival are unknown, so the next leg is not checked
+        // against them.
         if *legs > seen {
             arrival = last;
         }

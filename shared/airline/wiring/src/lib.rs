@@ -63,16 +63,16 @@ impl<P: Platform> Wiring<P> {
         Self { platform, build }
     }
 
-    /// Reads streams.
+    /// Reads event streams.
     pub fn reader(&self) -> StreamReader<Payload> {
         StreamReader::new(self.platform.tables(), self.build.catalogue.clone())
     }
 
-    /// Commits events.
+    /// Makes the event store, which commits events.
     ///
     /// # Errors
     ///
-    /// The platform has no log.
+    /// The platform has no port for the log.
     pub fn store(&self) -> Result<EventStore<Payload>, P::Error> {
         Ok(EventStore::new(
             self.platform.tables(),
@@ -216,7 +216,7 @@ pub fn rules(context: Context, tables: &Arc<dyn Tables>, world: &World) -> Rules
     }
 }
 
-/// The policies of each context: its reactions to events of other contexts.
+/// The policies of each context, which say how it reacts to events in a choreography.
 #[must_use]
 pub fn policies() -> [(Context, Vec<Policy>); 3] {
     [

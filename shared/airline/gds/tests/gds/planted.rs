@@ -13,9 +13,9 @@ pub enum Bug {
     TakenWithoutCondition,
     /// One seat too many can be taken.
     OneSeatTooMany,
-    /// Seats are taken before the commit, not in its transaction.
+    /// Seats are taken or given back before the commit, not in its transaction.
     MovedBeforeTheCommit,
-    /// Seats are taken after the commit, not in its transaction.
+    /// Seats are taken or given back after the commit, not in its transaction.
     MovedAfterTheCommit,
     /// A confirmation takes one seat of each flight, even if several legs are on the flight.
     OneSeatAFlight,

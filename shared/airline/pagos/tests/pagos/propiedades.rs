@@ -114,7 +114,8 @@ proptest! {
         pasos in vec(paso(), 1..25),
     ) {
         let bench = Bench::new();
-        // For each reservation: the charge, whether it is closed (declined or reverted), and the number of failures.
+        // The model has, for each reservation, the charged amount, true if the payment was declined or reverted, and
+        // the number of failures.
         let mut model = vec![(0_u128, false, 0); 3];
         for (id, paso) in (1..).zip(&pasos) {
             let command = numbered(id, *paso);

@@ -25,7 +25,7 @@ use crate::play::Reserva;
 /// A mistake in the code that runs sagas, or in a participant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Planted {
-    /// Only the last step is undone.
+    /// The saga compensates only its last step.
     OnlyTheLast,
     /// A command is sent before it is logged.
     SendBeforeLog,

@@ -20,7 +20,7 @@ const ORQUESTACION: SagaMode = SagaMode::Orchestration;
 const COREOGRAFIA: SagaMode = SagaMode::Choreography;
 const STEP_FUNCTIONS: SagaMode = SagaMode::StepFunctions;
 
-/// A run without faults.
+/// A simulation without faults.
 fn calm(setup: Setup) -> Sim {
     let dice = Dice::new(setup.seed);
     Sim::new(setup, Faults::in_steps(), dice)

@@ -19,7 +19,7 @@ struct Script {
     /// Number of free seats of each flight.
     seats: &'static [u32],
     approved: bool,
-    /// A context answers a command with an error this many times.
+    /// The context that answers a command with an error, the command, and the number of errors.
     breaks: Option<(Context, &'static str, u32)>,
     /// The client cancels the reservation once it is approved.
     cancelled: bool,

@@ -33,9 +33,9 @@ use vuelos::Vuelos;
 
 use crate::participants::{Contexts, Lambda, Site};
 
-/// Longest invocation.
+/// Longest duration of an invocation.
 const TIMEOUT: Duration = Duration::from_mins(1);
-/// Longest invocation of a participant.
+/// Longest duration of a participant's invocation.
 const CALL: SignedDuration = SignedDuration::from_secs(10);
 /// Time after its start during which an invocation may begin further work.
 const UNTIL: SignedDuration = SignedDuration::from_secs(40);
@@ -148,7 +148,7 @@ pub struct Sim {
     pub reservations: Vec<Reservation>,
     /// The policies of each context, without those that a test removes.
     pub policies: BTreeMap<Context, Vec<Policy>>,
-    /// The definitions of the orchestrator.
+    /// The saga definitions that the orchestrator knows.
     pub definitions: Definitions,
     /// False while the orchestrator has no state machine.
     pub has_machine: bool,
@@ -737,13 +737,13 @@ impl Sim {
             .all(|place| self.saga(place).is_some_and(|saga| saga.status.has_ended()))
     }
 
-    /// The progress of a reservation's execution.
+    /// The progress of the execution of a reservation's saga.
     pub fn progress(&self, place: usize, direction: Direction) -> Progress {
         let name = execution_name(self.saga_id(place), direction);
         block_on(self.executions.progress(&name)).unwrap()
     }
 
-    /// Checks the promises for every reservation. An error names the broken promise.
+    /// Checks the system's promises for every reservation. An error names the broken promise.
     pub fn check(&self) -> Result<(), String> {
         let mut held: BTreeMap<&inventory::Vuelo, i64> = BTreeMap::new();
         for (place, reservation) in self.reservations.iter().enumerate() {

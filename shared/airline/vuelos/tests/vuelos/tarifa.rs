@@ -8,7 +8,7 @@ use crate::escenario::{body, leg, sample};
 #[test]
 fn the_sample_costs_what_its_distance_says() {
     let fare = tarifa::fare(&parse(&sample()).unwrap().itinerarios);
-    // BOG-JFK is 3,996 km on the sphere. The fare is 40.00 + 0.11 x 3,996, and the tax is 19 % of it, 91.1164.
+    // BOG-JFK is 3,996 km on the sphere. The fare is 40.00 + 0.11 x 3,996, and the tax is 19 % of the fare, 91.1164.
     assert_eq!(
         json!(fare),
         json!({"monto": "479.56", "monto_vat": "91.12", "moneda": "USD", "medio": "tok_visa"})
