@@ -68,8 +68,8 @@ pub(crate) fn id<T: FromStr>(node: Node<'_>, violations: &mut Violations) -> Opt
 
 impl App {
     /// The saga of a reservation, and the saga's mode, as the first event of the reservation's stream says. If the
-    /// stream is empty, the saga's id is the `id_correlacion` of the request. If the request has none, it is the
-    /// reservation's id, as in the API.
+    /// stream is empty, the saga's id is the `id_correlacion` of the request. If the request has no `id_correlacion`,
+    /// the saga's id is the reservation's id, as in the API.
     pub(crate) async fn saga(
         &self,
         id: IdReserva,

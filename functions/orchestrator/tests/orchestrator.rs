@@ -635,7 +635,7 @@ fn a_saga_of_another_build_is_passed_by_and_looked_at_again_later() {
     assert_eq!(block_on(newer.system.sagas.due(10)).unwrap().sagas, []);
 }
 
-/// The pause of a saga changes nothing else in the saga's item, even if the item cannot be read.
+/// Putting off a saga changes only the index key of the saga's item, even if the item cannot be read.
 #[test]
 fn a_saga_whose_item_cannot_be_read_is_looked_at_again_later() {
     let fixture = Fixture::new();

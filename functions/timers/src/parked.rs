@@ -167,9 +167,9 @@ impl App {
         }
     }
 
-    /// Parks the records of one object and deletes it. The result is false if the time was over before all records were
-    /// parked. The object then stays in the bucket, and the next run parks its records again. An error is the reason
-    /// for which the object stays. The error does not stop the work on other objects.
+    /// Parks the records of one object and deletes the object. The result is false if the time was over before all
+    /// records were parked. The object then stays in the bucket, and the next run parks its records again. An error is
+    /// the reason for which the object stays. The error does not stop the work on other objects.
     async fn take_in_one(
         &self,
         key: &str,

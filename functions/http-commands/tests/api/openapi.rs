@@ -14,7 +14,7 @@ fn operations(description: &Description) -> Vec<Operation> {
     ours.collect()
 }
 
-/// Sends a body to an operation. The operation is on this reservation, or on its saga.
+/// Sends a body to the operation with this path. The id in the path is the reservation's or its saga's.
 fn send(fixture: &Fixture, path: &str, (id, saga): (IdReserva, SagaId), body: &str) -> Answer {
     let id = if path.starts_with("/sagas/") {
         saga.to_string()

@@ -16,8 +16,8 @@ const MAX_KEY: usize = 255;
 /// new command ids to idempotency keys in use.
 const NAMESPACE: Uuid = uuid!("6f0a6a57-6d0e-5c52-9c5e-0d5f5b3c2a11");
 
-/// Reads the `Idempotency-Key` of a request, if the request has one, and returns the key with `body`, the request's
-/// parsed body.
+/// Reads the `Idempotency-Key` of a request, if the request has one, and returns the key with the value of `read`,
+/// which is the result of reading the request's body.
 ///
 /// # Errors
 ///

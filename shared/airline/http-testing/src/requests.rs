@@ -1,5 +1,5 @@
-//! Requests for tests. Each is made from an event in the form that API Gateway sends, by the code that the functions
-//! themselves use.
+//! Requests for tests. Each request is made from an event in the form that API Gateway sends, by the code that the
+//! functions themselves use.
 
 use std::{collections::BTreeMap, fs, path::Path};
 

@@ -37,7 +37,7 @@ pub struct System {
     pub functions: Arc<MemoryFunctions>,
     /// The clock. Tests advance it.
     pub clock: Arc<ManualClock>,
-    /// The ports for time, ids, randomness and tasks. Its clock is [`System::clock`].
+    /// The ports for time, ids, randomness and tasks. The clock of these ports is [`System::clock`].
     pub world: World,
     /// The event store.
     pub store: EventStore<Payload>,

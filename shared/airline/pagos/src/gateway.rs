@@ -58,13 +58,13 @@ pub trait Gateway: Send + Sync {
     ///
     /// # Errors
     ///
-    /// [`NoAnswer`].
+    /// [`NoAnswer`] if the provider did not answer.
     async fn cobrar(&self, key: &str, pago: &Pago) -> Result<Cobro, NoAnswer>;
 
     /// Voids the charge under `key`. Once this call has returned, the charge is refunded or will never be made.
     ///
     /// # Errors
     ///
-    /// [`NoAnswer`].
+    /// [`NoAnswer`] if the provider did not answer.
     async fn anular(&self, key: &str) -> Result<Anulacion, NoAnswer>;
 }

@@ -68,7 +68,7 @@ pub enum Tipo {
 /// A movement of money.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Movimiento {
-    /// The direction.
+    /// The direction of the movement.
     pub tipo: Tipo,
     /// The amount, and the payment token.
     #[serde(flatten)]

@@ -13,7 +13,7 @@ use serde_json::{Map, Value};
 
 use crate::{Path, Regla, Violations};
 
-/// Reads the JSON of a text. If fields occur more than once, the result is a violation for each of them.
+/// Reads the JSON of a text. If fields occur more than once, the result is a violation for each repeated field.
 ///
 /// # Errors
 ///

@@ -29,7 +29,7 @@ pub const FALLA_INDUCIDA: &str = "falla inducida";
 ///
 /// # Errors
 ///
-/// The problem for invalid data.
+/// A [`Problem`] if the data are not an empty object.
 pub fn empty(data: &Value) -> Result<(), Problem> {
     let empty =
         |data: Node<'_>, violations: &mut Violations| data.object(&[], violations).map(drop);

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use crate::{answer, function_of};
 
 /// The state machine of the saga, in Amazon States Language. `infra/saga-reserva.asl.json` is the state machine of
-/// [`definitions`](crate::definitions). In place of the functions it has placeholders, for example
+/// [`definitions`](crate::definitions). The state machine has placeholders in place of the functions, for example
 /// `${ParticipantPagos}`, which the template replaces.
 #[must_use]
 pub fn state_machine(definitions: &Definitions) -> Value {

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 /// A reservation: the fold of its stream.
 ///
 /// A `Reserva` keeps the facts and derives the state from the facts, as the views do: cancelled has precedence over
-/// approved, and approved over pending. So every history gives a state, whatever the order of its events and the rules
+/// approved, and approved over pending. So every history can be folded, whatever the order of its events and the rules
 /// of its time.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Reserva {

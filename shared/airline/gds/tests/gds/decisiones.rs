@@ -94,8 +94,8 @@ fn confirmar_again_returns_what_was_decided() {
         given([decided.clone()])
             .when(&confirm(1, RESERVA, &[BOG_MIA]))
             .then_already(1);
-        // The transaction refused the writes of an earlier decision. Meanwhile another process decided, so the refused
-        // writes do not matter.
+        // The transaction of an earlier decision refused some writes. Meanwhile another process decided the
+        // confirmation, so the refused writes do not matter.
         given([decided])
             .refused(&[0])
             .when(&confirm(1, RESERVA, &[BOG_MIA]))

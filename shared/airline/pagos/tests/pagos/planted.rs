@@ -30,7 +30,7 @@ impl Bug {
     ];
 }
 
-/// The provider's tables, with the bug if it is one of the provider.
+/// The provider's tables, with the bug if the bug is in the provider.
 pub fn plant(bug: Option<Bug>, tables: Arc<dyn Tables>) -> Arc<dyn Tables> {
     match bug {
         Some(bug) => Arc::new(Over(PlantedTables { bug, tables })),
@@ -38,7 +38,7 @@ pub fn plant(bug: Option<Bug>, tables: Arc<dyn Tables>) -> Arc<dyn Tables> {
     }
 }
 
-/// The gateway of the context's rules, with the bug if it is one of the rules.
+/// The gateway that the context's rules call, with the bug if the bug is in the rules.
 pub fn gateway(bug: Option<Bug>, provider: Simulador) -> Arc<dyn Gateway> {
     match bug {
         Some(Bug::VoidNotWaitedFor) => Arc::new(NotWaiting(provider)),

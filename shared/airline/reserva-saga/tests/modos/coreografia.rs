@@ -133,7 +133,7 @@ fn two_that_want_the_last_seat_never_both_get_it() {
     assert!((1..200).contains(&first));
 }
 
-/// Counts the calls for one reservation, from its creation to its end, without the queries of the timers.
+/// Counts the calls of ports for one reservation, from its creation to its end, without the queries of indexes.
 fn calls(mode: SagaMode, kind: Kind) -> BTreeMap<String, usize> {
     let faults = Faults::none();
     let mut sim = Sim::new(Setup::default(), faults.clone(), Dice::new(3));

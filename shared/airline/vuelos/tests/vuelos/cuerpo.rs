@@ -334,7 +334,7 @@ fn an_odo_sets_out_when_the_one_before_has_arrived() {
             ]),
             vec![early(2)],
         ),
-        // After an unreadable odo, the next odo is not checked against its arrival.
+        // The odo after an unreadable odo is not checked against an arrival.
         (
             json!([
                 out(),

@@ -98,7 +98,7 @@ pub fn cancelada(moment: Moment, motivo: &str) -> NewEvent {
     .into()
 }
 
-/// The request of the tutorial.
+/// The body of the tutorials' request for a reservation.
 pub fn sample() -> Value {
     serde_json::from_str(include_str!("../data/crear_reserva.json")).unwrap()
 }

@@ -14,13 +14,13 @@ type Hop = (usize, i64, i64);
 
 const AIRPORTS: [&str; 7] = ["BOG", "JFK", "LHR", "MIA", "EZE", "SYD", "CDG"];
 
-/// The odos of an itinerario, as segmentos of hops.
+/// Random odos of one itinerario. An odo is a list of segmentos, and a segmento is a list of hops.
 fn journey() -> impl Strategy<Value = Vec<Vec<Vec<Hop>>>> {
     let hop = (1..AIRPORTS.len(), 0..200_000_i64, 1..100_000_i64);
     vec(vec(vec(hop, 1..3), 1..4), 1..4)
 }
 
-/// A valid body of this journey. Its times have an offset, in minutes.
+/// A valid body of this journey. The times of the body have this offset, in minutes.
 fn written(
     itinerarios: &[Vec<Vec<Vec<Hop>>>],
     start: i64,
