@@ -81,8 +81,8 @@ fn flight(origen: &str, destino: &str, salida: &str, llegada: &str) -> String {
 
 #[test]
 fn the_fare_is_that_of_where_the_airports_are() {
-    // For Antwerp and Navi Mumbai, one source of airport data has degrees, minutes and seconds that were read as
-    // decimals. The fares need the right positions.
+    // For Antwerp, Brussels and Navi Mumbai, one source of airport data has degrees, minutes and seconds that were read
+    // as decimals. The fares need the right positions.
     for (origen, destino, monto) in [("ANR", "BRU", "43.52"), ("NMI", "BOM", "42.64")] {
         let (salida, llegada) = ("2027-11-22T13:10:00Z", "2027-11-22T15:10:00Z");
         let fixture = fixture();
