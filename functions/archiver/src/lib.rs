@@ -9,9 +9,9 @@ use wiring::Wiring;
 
 /// The parts that the function needs, made once for each process.
 pub struct App {
-    /// Stores records in S3.
+    /// Stores the records of the log in S3.
     archive: Archive,
-    /// True if the runtime honours a partial batch response.
+    /// True if the Lambda runtime honours a partial batch response.
     partial_batch: bool,
 }
 

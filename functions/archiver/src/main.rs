@@ -1,4 +1,4 @@
-//! Starts the function.
+//! Starts the function `archiver`.
 
 use archiver::App;
 use wiring::Wiring;

@@ -1,4 +1,4 @@
-//! The function at its boundary: batches of Kinesis in, objects out, with objects in memory.
+//! Tests of the whole function: it gets batches of Kinesis, and stores objects in memory.
 
 #![cfg(test)]
 
@@ -48,7 +48,7 @@ impl Fixture {
         block_on(app.handle(event))
     }
 
-    /// The answer to the runtime, with partial batch responses.
+    /// The function's answer to a runtime that honours partial batch responses.
     fn told(&self, batch: &Value, faults: &Faults) -> Value {
         serde_json::to_value(self.handle(batch, true, faults).unwrap()).unwrap()
     }
@@ -71,7 +71,7 @@ fn sequence(number: u32) -> String {
     format!("49671234567890123456789012345678901234567890123456789{number:03}")
 }
 
-/// Records that arrived these numbers of seconds after midnight.
+/// Makes records that arrived these numbers of seconds after [`MIDNIGHT`].
 fn records(arrivals: &[f64]) -> Value {
     let record = |(number, seconds): (u32, &f64)| {
         let sequence = sequence(number);
@@ -91,7 +91,7 @@ fn records(arrivals: &[f64]) -> Value {
 #[test]
 fn the_sample_batch_is_archived_byte_for_byte_events_or_not() {
     let fixture = Fixture::new();
-    // A batch may be redelivered.
+    // The second delivery of the batch is a redelivery.
     for _ in 0..2 {
         let told = fixture.told(&batch(), &Faults::none());
         assert_eq!(told, json!({"batchItemFailures": []}));
@@ -123,7 +123,8 @@ fn the_sample_batch_is_archived_byte_for_byte_events_or_not() {
 #[test]
 fn a_batch_is_taken_whole_or_delivered_again_whole() {
     let batch = records(&[-2.0, -1.0, 0.0, 1.0]);
-    // There is one object for each day. The first is stored; the second is not, or its answer is lost.
+    // The records are of two days, and each day has one object. The first object is stored. The write of the second
+    // object fails before or after it takes effect.
     for fault in [Fault::FailBefore, Fault::FailAfter] {
         let fixture = Fixture::new();
         assert_eq!(

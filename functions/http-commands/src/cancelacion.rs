@@ -20,7 +20,7 @@ use crate::App;
 /// The `motivo` of a cancellation for which the client gives none.
 pub const MOTIVO: &str = "cancelada por el cliente";
 
-/// The events of the reservation that a cancellation needs.
+/// The events of a reservation's stream that a cancellation needs.
 struct Stream {
     creada: Event,
     cancelada: Option<Event>,
@@ -62,7 +62,7 @@ impl App {
         })
     }
 
-    /// Asks the saga to undo all its steps, the reservation last.
+    /// Asks the saga to compensate all of its steps. The step that made the reservation is the last.
     async fn cancel_saga(
         &self,
         id: SagaId,
@@ -80,7 +80,8 @@ impl App {
             Requested::Taken(_) | Requested::NotNow(_) | Requested::TooOften(_) => {
                 Err(already_cancelled())
             }
-            // `request` gets the opening event, and begins a saga that has not begun. So `Unknown` cannot occur.
+            // `request` gets the opening event, with which it begins a saga that has not begun. So `Unknown` cannot
+            // occur.
             Requested::Unknown => Err(Problem::of(kinds::INTERNAL).into()),
         }
     }
@@ -98,7 +99,8 @@ impl App {
                 let operation = format!("POST /vuelos/reserva/{}/cancelacion", creada.subject);
                 api::command_id(&operation, key, &*self.world.ids)
             }
-            // Without a key, too, a repetition gets the same command id, because a reservation is cancelled only once.
+            // A repetition without an idempotency key also gets the same command id, because a reservation is cancelled
+            // only once.
             None => CommandId(Uuid::new_v5(&creada.id.0, b"cancelacion")),
         };
         Command {
@@ -124,11 +126,11 @@ impl App {
                     let correlation = command.correlationid;
                     tracing::warn!(subject = %command.subject, %correlation, "the events are committed, and the sweeper will publish them");
                 }
-                // The other contexts undo their parts when they receive the event.
+                // The other contexts undo their parts when they receive `ReservaCancelada`.
                 Ok(Status::Compensating)
             }
-            // Without a key the command id is our own. A reused id then means an earlier cancellation with another
-            // reason.
+            // Without an idempotency key, this function derives the command id from the reservation. A reused id then
+            // means an earlier cancellation with another reason.
             Handled::Rejected(problem) if key.is_none() && problem.is(kinds::KEY_REUSED) => {
                 Err(already_cancelled())
             }
@@ -152,8 +154,8 @@ fn read(body: &Value) -> Result<String, Vec<Violation>> {
     })
 }
 
-/// True if the saga has received the event that cancelled the reservation. If the saga has not received it, the
-/// cancellation can still be requested, and the saga then undoes all its steps.
+/// True if the saga has received the event that cancelled the reservation. If the saga has not received this event, the
+/// client can still request the cancellation, and the saga then undoes all of its steps.
 fn knows(saga: &Saga, cancelada: Option<&Event>) -> bool {
     cancelada.is_some_and(|event| {
         let place = (event.stream.to_string(), event.streamversion);
@@ -161,8 +163,8 @@ fn knows(saga: &Saga, cancelada: Option<&Event>) -> bool {
     })
 }
 
-/// The refusal while an execution runs, or while it is unknown whether it was started. An execution cannot be reversed
-/// at that time.
+/// The refusal while an execution in Step Functions runs, or while it is unknown whether the execution was started. A
+/// running execution cannot be stopped.
 fn running(saga: &Saga) -> Refusal {
     let detail = if saga.executions().next().is_some() {
         "La saga corre en Step Functions y no se puede detener; se puede cancelar cuando termine o falle"

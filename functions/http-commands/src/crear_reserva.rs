@@ -11,7 +11,8 @@ use vuelos::{CREAR_RESERVA, Vuelos, crear_reserva};
 
 use crate::App;
 
-/// The name of the operation, from which the ids of its commands follow.
+/// The name of the operation. The ids of the operation's commands follow from this name and the request's idempotency
+/// key, if it has one.
 const OPERATION: &str = "POST /vuelos/reserva";
 
 impl App {
@@ -19,7 +20,7 @@ impl App {
         let data = crear_reserva::parse(&api::json_body(request)?);
         let (key, mut data) = api::with_key(request, data)?;
         let id = api::command_id(OPERATION, key, &*self.world.ids);
-        // A request with the default written out is the same request as one without it.
+        // A request that names the default mode and a request that names no mode are the same request.
         let sagamode = *data.saga.get_or_insert_default();
         self.offers(sagamode)?;
         let subject = api::reservation_of(id);
@@ -27,8 +28,8 @@ impl App {
             id,
             kind: CREAR_RESERVA.to_owned(),
             subject,
-            // Saga and reservation have the same id. So the saga's id leads to the reservation, and to its stream even
-            // before the saga begins.
+            // Saga and reservation have the same id. So the saga's id leads to the reservation and its event stream,
+            // even before the saga begins.
             correlationid: CorrelationId(subject.0),
             causationid: None,
             prueba: false,
@@ -42,7 +43,7 @@ impl App {
                     let correlation = command.correlationid;
                     tracing::warn!(subject = %command.subject, %correlation, "the events are committed, and the sweeper will publish them");
                 }
-                // A repetition gets the answer of the first request, with its correlation id.
+                // A repeated request gets the answer to the first request, with the first correlation id.
                 let made = events.first().map(accepted);
                 made.ok_or_else(|| Problem::of(kinds::INTERNAL).into())
             }
@@ -70,7 +71,7 @@ fn accepted(event: &Event) -> Response<Body> {
         "estado": event.data.get("estado"),
     });
     let response = api::accepted(event.correlationid, &body);
-    // The location is relative to the request's URL, so it is right under every stage, domain and proxy.
+    // The `Location` is relative to the request's URL, so it is valid under every stage, domain and proxy.
     let location = format!("reserva/{}", event.subject);
     api::with_header(response, header::LOCATION, &location)
 }

@@ -21,13 +21,13 @@ pub use reanudacion::MAX_NOTA;
 pub struct App {
     /// Commits events.
     store: EventStore<Payload>,
-    /// Stores what clients ask of sagas.
+    /// Stores the requests of clients to cancel or resume sagas.
     sagas: Sagas,
     /// Calls the orchestrator after a request to a saga.
     functions: Arc<dyn Functions>,
-    /// Time and identifiers.
+    /// The clock, and the source of new ids.
     world: World,
-    /// True if Step Functions may run a saga.
+    /// True if this installation has a state machine, so that Step Functions can run sagas.
     step_functions: bool,
 }
 

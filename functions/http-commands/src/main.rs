@@ -1,4 +1,4 @@
-//! Starts the function.
+//! Starts the function `http-commands`.
 
 use http_commands::App;
 use wiring::Wiring;

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::App;
 
-/// Largest `paso`. No saga has as many steps.
+/// Largest `paso`. Every saga has fewer steps.
 const MAX_PASO: u32 = 100;
 /// Longest `nota`, in characters.
 pub const MAX_NOTA: usize = 500;
@@ -41,8 +41,8 @@ impl App {
             Requested::TooOften(_) => Err(Problem::of(kinds::STATE).because(TOO_OFTEN).into()),
             Requested::Unknown => {
                 let history = self.store.reader().history(stream_of(id)).await?;
-                // The reservation is made and its saga has not begun. The query shows such a saga as running, so this
-                // answer does too.
+                // The reservation is made and its saga has not begun. `GET /sagas/{id}` shows this saga as running, so
+                // this answer does too.
                 if opening(&history, id).is_some() {
                     return Err(not_now(Status::Running).into());
                 }

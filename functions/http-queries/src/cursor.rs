@@ -4,8 +4,9 @@ use alpes_messages::Moment;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use uuid::Uuid;
 
-/// The position of a row in its list: the time at which its reservation or saga began, and its id. A cursor is opaque
-/// to clients. A cursor names no index and no generation of a view, so it stays valid across rebuilds.
+/// The position of a row in its list: the time at which the row's reservation or saga began, and the id of the
+/// reservation or saga. A cursor is opaque to clients. A cursor names no index and no generation of a view, so it stays
+/// valid across rebuilds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cursor(pub String);
 
@@ -16,7 +17,7 @@ impl Cursor {
         URL_SAFE_NO_PAD.encode(&self.0)
     }
 
-    /// Reads a client's text; `None` if it is not a cursor of this API.
+    /// Reads a cursor from a client's text; `None` if the text is not a cursor of this API.
     #[must_use]
     pub fn decode(text: &str) -> Option<Self> {
         let order = String::from_utf8(URL_SAFE_NO_PAD.decode(text).ok()?).ok()?;

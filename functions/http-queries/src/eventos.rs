@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 
 use crate::{App, no_such_reservation};
 
-/// Events, each in the text in which it was committed.
+/// Events, each in the exact text that was committed.
 #[derive(Serialize)]
 struct Eventos<'a> {
     eventos: Vec<&'a RawValue>,
@@ -18,8 +18,8 @@ struct Eventos<'a> {
 
 impl App {
     /// Lists the events of a reservation from its three streams, by time, then by version, then in the order of
-    /// [`CONTEXTS`]. Each event has the exact text that was committed; events of the tutorials' own code keep that
-    /// code's envelope. An event without a readable time comes first.
+    /// [`CONTEXTS`]. Each event has the exact text that was committed. Events of the tutorials' own code keep the
+    /// envelope of that code. An event without a readable time comes first.
     pub(crate) async fn eventos(&self, id: &str) -> Result<Response<Body>, Refusal> {
         let id = api::id(id)?;
         let streams = self

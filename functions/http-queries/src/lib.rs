@@ -44,17 +44,17 @@ pub const OPENAPI: &str = include_str!("../../../infra/openapi.json");
 
 /// The parts that the function needs, made once for each process.
 pub struct App {
-    /// The views.
+    /// The tables with the views.
     tables: Arc<dyn Tables>,
-    /// Reads the streams, for reservations that the views do not have yet.
+    /// Reads the event streams of reservations that the views do not have yet.
     reader: StreamReader<Payload>,
     /// Says which generation of a view answers queries.
     generations: Generations,
     /// Reads the stored sagas.
     sagas: Sagas,
-    /// Reads the histories of Step Functions; `None` where Step Functions runs no sagas.
+    /// Reads the histories of executions in Step Functions; `None` if this installation has no state machine.
     executions: Option<Arc<dyn Executions>>,
-    /// Says today's date.
+    /// The clock, which gives today's date.
     clock: Arc<dyn Clock>,
 }
 

@@ -1,4 +1,4 @@
-//! Starts the function.
+//! Starts the function `http-queries`.
 
 use http_queries::App;
 use wiring::Wiring;

@@ -1,4 +1,4 @@
-//! Parameters of a query string.
+//! Reads the parameters of a query string.
 
 use alpes_messages::Problem;
 use lambda_http::{Request, RequestExt};
@@ -15,7 +15,7 @@ pub const MAX_LIMIT: usize = 100;
 pub(crate) struct Page {
     /// Largest number of rows of the page.
     pub(crate) limit: usize,
-    /// The last row of the page before.
+    /// The last row of the previous page; `None` for the first page.
     pub(crate) after: Option<Cursor>,
 }
 
@@ -26,8 +26,8 @@ pub(crate) struct Parameters {
 }
 
 impl Parameters {
-    /// Reads the query string. A parameter with another name is a fault, because it would be a filter without effect. A
-    /// parameter that occurs twice is a fault too, because only one of its values would take effect.
+    /// Reads the query string. A parameter whose name is not in `names` is a fault, because a misspelt filter would
+    /// have no effect. A parameter that occurs twice is a fault too, because only one of its values would take effect.
     pub(crate) fn of(request: &Request, names: &[&'static str]) -> Self {
         let given = request.query_string_parameters();
         let mut violations = Violations::default();
@@ -106,7 +106,8 @@ impl Parameters {
         None
     }
 
-    /// Records that a parameter breaks a rule. Use it for a parameter that is readable and conflicts with another.
+    /// Records that a parameter breaks a rule. Callers use this method for a parameter that is readable and conflicts
+    /// with another parameter.
     pub(crate) fn refuse(&mut self, name: &'static str, rule: Regla, text: impl Into<String>) {
         self.violations.add(Path::Body.field(name), rule, text);
     }
@@ -129,11 +130,11 @@ impl Parameters {
         }
     }
 
-    /// Returns the value if there are no faults.
+    /// Returns the value if the query has no faults.
     ///
     /// # Errors
     ///
-    /// A [`Problem`] with every violation, up to the number that the answer to a body has.
+    /// A [`Problem`] with every violation, up to [`parse::MAX_VIOLATIONS`].
     pub(crate) fn check<T>(self, read: Option<T>) -> Result<T, Problem> {
         self.violations.check(read).map_err(invalid)
     }

@@ -143,8 +143,8 @@ fn parse(request: &Request, today: Date) -> Result<(Date, Date), Problem> {
     parameters.check(days)
 }
 
-/// Reads a day in the form `2026-01-31`, the only accepted form. Years before our era are refused, because their texts
-/// do not sort by time.
+/// Reads a day in the form `2026-01-31`, the only accepted form. Years before the year 0 are refused, because their
+/// texts do not sort by time.
 fn day(text: &str) -> Option<Date> {
     let day: Date = text.parse().ok()?;
     (day.year() >= 0 && day.to_string() == text).then_some(day)

@@ -59,9 +59,9 @@ impl App {
     async fn reserva_of_stream(&self, id: IdReserva) -> Result<Option<ReservaDto>, Refusal> {
         let id = StreamId::new(VUELOS, id);
         let history = self.reader.history(id).await?;
-        // The answer shows the reservation as it was made, even if the stream has later events. The view folds the
-        // creation before any later event. If this answer included later events, the next answer, from the view, could
-        // show an older state.
+        // The answer shows the reservation as it was made, even if the stream has later events. The view shows the
+        // reservation once it has folded the creation, and may fold the later events only afterwards. If this answer
+        // included later events, the next answer, from the view, could show an older state.
         let made = history
             .iter()
             .position(|(_, payload)| matches!(payload, Payload::ReservaCreada(_)));

@@ -37,7 +37,8 @@ impl App {
 }
 
 impl Lista {
-    /// Keeps the first rows that fit into one answer. The next page begins with the other rows.
+    /// Makes a page of the first rows that fit into one answer. The next page begins with the first row that does not
+    /// fit.
     fn of(filas: Vec<Fila>, next: Option<String>) -> Self {
         let rows = filas.into_iter().filter_map(|fila| {
             let order = fila.order()?;

@@ -222,7 +222,7 @@ impl From<&Saga> for ResumenSaga {
 }
 
 impl SagaDto {
-    /// A saga that has not begun yet, with the fields that its opening event fixes.
+    /// A saga that has not begun yet. Its fields come from the event that opens the saga.
     fn from_stream(opening: &Event, definicion: &str) -> Self {
         let resumen = ResumenSaga {
             id_correlacion: opening.correlationid,

@@ -1,15 +1,16 @@
-//! The number of a list's rows that fit into one answer.
+//! Counts the rows of a list that fit into one answer.
 
 use std::io::{self, Write};
 
 use serde::Serialize;
 
-/// Largest size of the rows of a page, in bytes. Lambda refuses answers of more than 6 MB. The rest of an answer takes
-/// a few hundred bytes.
+/// Largest size of the rows of a page, in bytes. Lambda refuses answers of more than 6 MB. The other parts of an answer
+/// take a few hundred bytes.
 pub const MAX_PAGE: usize = 4 * 1024 * 1024;
 
 /// Counts the bytes of JSON that is sent as a string inside JSON, as API Gateway receives a body. Quotes and
-/// backslashes take two bytes. JSON without spaces has no other character that is escaped.
+/// backslashes take two bytes, because they are escaped. JSON without spaces has no other character that must be
+/// escaped.
 #[derive(Default)]
 struct Counter(usize);
 
@@ -25,8 +26,8 @@ impl Write for Counter {
     }
 }
 
-/// The bytes that a row takes in an answer, with the comma after it. A row without a JSON form counts 0 bytes; writing
-/// the answer then fails and reports it.
+/// Number of bytes that a row takes in an answer, with the comma after the row. A row without a JSON form counts 0
+/// bytes; writing the answer then fails and reports it.
 fn size(row: &impl Serialize) -> usize {
     let mut counter = Counter::default();
     match serde_json::to_writer(&mut counter, row) {
@@ -35,7 +36,7 @@ fn size(row: &impl Serialize) -> usize {
     }
 }
 
-/// The number of first rows that fit into `bytes`. The number is at least one, so that a list always continues.
+/// Number of rows, from the first, that fit into `bytes`. The number is at least one, so that a list always continues.
 pub(crate) fn fitting(rows: &[impl Serialize], bytes: usize) -> usize {
     let mut left = bytes;
     let fit = rows.iter().take_while(|row| {
@@ -52,13 +53,13 @@ mod tests {
 
     use super::*;
 
-    /// The bytes of these rows in the event that is returned to API Gateway.
+    /// Number of bytes of these rows in the answer that the function returns to API Gateway.
     fn sent(rows: &[String]) -> usize {
         let text = serde_json::to_string(rows).unwrap();
         serde_json::to_string(&text).unwrap().len()
     }
 
-    /// Bytes of a list without rows, and of the quotes around its text.
+    /// Number of bytes of a list without rows, with the quotes around its text.
     const AROUND: usize = 4;
 
     proptest! {

@@ -66,14 +66,14 @@ impl App {
     }
 }
 
-/// The way in which a new reservation's saga runs, as the command's data say.
+/// The mode of a new reservation's saga, if the command makes a reservation and its data name a mode.
 fn chosen_mode(kind: &str, asked: &Solicitud) -> Option<SagaMode> {
     let saga = asked.data.get("saga").filter(|_| kind == CREAR_RESERVA)?;
     SagaMode::deserialize(saga).ok()
 }
 
-/// The saga of the reply's events. This saga differs from the command's saga if an earlier command committed the
-/// events.
+/// The id of the saga of the reply's events. If an earlier command committed the events, their saga may differ from the
+/// command's saga.
 fn saga_of(reply: &Reply, command: &Command) -> CorrelationId {
     let first = match reply {
         Reply::Eventos { eventos } => eventos.first(),
@@ -82,7 +82,8 @@ fn saga_of(reply: &Reply, command: &Command) -> CorrelationId {
     first.map_or(command.correlationid, |event| event.correlationid)
 }
 
-/// Prefixes the fields of a participant's problem: fields of the command's data are below `data` in the request.
+/// Prefixes the field names in a participant's problem with `data.`, because the request has the command's data in the
+/// field `data`.
 fn of_data(mut problem: Problem) -> Problem {
     if problem.is(kinds::INVALID) {
         for error in &mut problem.errores {
@@ -116,7 +117,7 @@ fn no_reply(context: Context, command: &Command, error: CallError) -> Refusal {
     }
 }
 
-/// The Spanish names of the faults that this API sets.
+/// The Spanish name of a fault that this API sets. Any other error type is returned unchanged.
 fn in_words_of_the_api(error_type: &str) -> &str {
     match error_type {
         "InducedError" => "FallaInducida",

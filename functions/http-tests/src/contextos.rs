@@ -3,11 +3,11 @@
 use alpes_messages::{EventType, Problem};
 use events::{COMMANDS, Catalogue, CommandType, Payload, kinds};
 
-/// The command in a path.
+/// The type of command that a path names.
 ///
 /// # Errors
 ///
-/// A [`Problem`] that lists the known commands, if this one is unknown.
+/// A [`Problem`] that lists the known commands, if the path names none of them.
 pub(crate) fn command(contexto: &str, comando: &str) -> Result<&'static CommandType, Problem> {
     let mut known = COMMANDS.iter();
     let found = known.find(|known| known.context.name == contexto && known.name == comando);
@@ -18,11 +18,11 @@ pub(crate) fn command(contexto: &str, comando: &str) -> Result<&'static CommandT
     })
 }
 
-/// The event in a path.
+/// The type of event that a path names.
 ///
 /// # Errors
 ///
-/// The errors of [`command`], for events.
+/// A [`Problem`] that lists the known events, if the path names none of them.
 pub(crate) fn event<'a>(
     catalogue: &'a Catalogue,
     contexto: &str,

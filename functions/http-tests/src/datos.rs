@@ -10,18 +10,19 @@ use serde_json::{Map, Value};
 
 use crate::esquema::{self, violation};
 
-/// The data of an event.
+/// The data of an event, as a request gives it.
 pub(crate) struct Datos<'a> {
-    /// Its type.
+    /// The type of the event.
     pub(crate) known: &'a EventType<Payload>,
-    /// Its stream.
+    /// The stream to which the event is committed.
     pub(crate) stream: StreamId,
-    /// The fields in the request.
+    /// The fields of the data that the request has.
     pub(crate) told: &'a Map<String, Value>,
 }
 
 impl Datos<'_> {
-    /// The event at the time `now`. A reservation id or date that the request omits gets the event's own value.
+    /// Makes the event, with the time `now`. If the request omits the reservation's id or a date, the event gets the id
+    /// of its stream, or `now`.
     pub(crate) fn event(&self, now: Moment) -> NewEvent {
         let mut data = self.told.clone();
         let schema = self.known.schema();
@@ -40,7 +41,7 @@ impl Datos<'_> {
         }
     }
 
-    /// The value of a field that the request omits.
+    /// The value of a field that the request omits; `None` if the request must give the field.
     fn own(&self, field: &str, now: Moment) -> Option<String> {
         match field {
             "id_reserva" => Some(self.stream.id.to_string()),
@@ -105,7 +106,8 @@ impl Datos<'_> {
     }
 }
 
-/// The violations of airport codes in flights. The codes are keys of the inventory, and keys are short.
+/// The violations of airport codes in flights. The codes are parts of the inventory's keys, and a key that is too long
+/// cannot be stored.
 fn airports(data: &Value) -> Vec<Violation> {
     let flights = data.get("sillas").and_then(Value::as_array);
     let flights = flights.into_iter().flatten().enumerate();

@@ -1,7 +1,7 @@
-//! Data against the schema of an event's type: every fault, each with its place.
+//! Compares data with the schema of an event's type, and lists every fault with its place.
 //!
-//! The schemas are made of our own types, so this module reads only the few keywords that they use. A test fails if a
-//! schema uses another keyword.
+//! The schemas are generated from Rust types of this project, so this module reads only the few keywords that these
+//! schemas use. A test fails if a schema uses another keyword.
 
 use alpes_messages::{Violation, moment::rfc3339};
 use events::IdReserva;
@@ -9,11 +9,11 @@ use parse::Regla;
 use regex_lite::Regex;
 use serde_json::{Map, Value};
 
-/// Longest name of a field that is repeated to its sender, in characters.
+/// Longest part of an unknown field's name that the answer repeats, in characters.
 const MAX_ECHO: usize = 64;
 
-/// The faults of data under a schema. A field that the schema does not name is a fault: a misspelt field would
-/// otherwise count as left out.
+/// Lists the faults of data under a schema. A field that the schema does not name is a fault, because a misspelt
+/// optional field would otherwise seem to be absent.
 pub(crate) fn faults(schema: &Value, data: &Value) -> Vec<Violation> {
     let mut reading = Reading {
         parts: schema.get("$defs"),
@@ -32,7 +32,7 @@ pub(crate) fn violation(
 }
 
 struct Reading<'a> {
-    /// The schemas that others refer to.
+    /// The schemas to which `$ref` refers.
     parts: Option<&'a Value>,
     faults: Vec<Violation>,
 }
@@ -49,7 +49,7 @@ impl Reading<'_> {
             self.look(part, data, at);
         }
         if let Some(choices) = list(schema, "anyOf") {
-            // One of the two alternatives is null: data that is not null must match the other.
+            // One of the two alternatives is null. Data that is not null must match the other alternative.
             let mut somethings = choices.iter().filter(|choice| !is_null(choice));
             if let Some(something) = somethings.next().filter(|_| !data.is_null()) {
                 self.look(something, data, at);
@@ -174,7 +174,7 @@ mod tests {
 
     use super::*;
 
-    /// The keywords that this module reads, and those that do not restrict the data.
+    /// The keywords that this module reads, and the keywords that do not restrict the data.
     const KNOWN: [&str; 17] = [
         "$defs",
         "$ref",

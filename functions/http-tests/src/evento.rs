@@ -34,8 +34,8 @@ impl Decider<Payload> for Exactly<'_> {
 
     async fn decide(&self, case: &Case<'_, Payload>) -> Result<Decision, Unavailable> {
         let event = self.0.event(case.now);
-        // An event that says that seats are held must also take them, so that a later reversal gives back the right
-        // number.
+        // An event that says that a reservation holds seats must also take the seats, so that a later reversal gives
+        // back the right number.
         let with = inventory::moved_by(&event);
         if with.len() > MAX_FLIGHTS {
             let detalle = format!("Debe tener {MAX_FLIGHTS} vuelos distintos como máximo");

@@ -58,7 +58,7 @@ fn read(body: &Value) -> Result<Falla, Vec<Violation>> {
         let contexto = body.required("contexto", violations, |node, violations| {
             node.one_of(&CONTEXTS.map(|one| (one.name, one)), violations)
         });
-        // If the context is invalid, the commands of all contexts are accepted here.
+        // If the context is invalid, the command may be of any context.
         let commands: Vec<_> = COMMANDS
             .iter()
             .filter(|known| contexto.is_none_or(|contexto| contexto == known.context))

@@ -1,4 +1,4 @@
-//! The test endpoints. A client can send any command to its participant, commit any event to its stream, make
+//! The test endpoints. A client can send any command to its participant, commit any event to its event stream, make
 //! participants fail, and set the free seats of a flight. The endpoints are deployed only where tests are allowed.
 
 mod comando;
@@ -26,11 +26,11 @@ pub use inventario::MAX_SILLAS;
 pub struct App {
     /// Commits events.
     store: EventStore<Payload>,
-    /// Stores faults and seats.
+    /// The tables of the faults that clients set, and of the seats.
     tables: Arc<dyn Tables>,
-    /// The participants.
+    /// Calls the participants' functions.
     functions: Arc<dyn Functions>,
-    /// Time and identifiers.
+    /// The clock, and the source of new ids.
     world: World,
 }
 

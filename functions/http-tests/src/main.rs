@@ -1,4 +1,4 @@
-//! Starts the function.
+//! Starts the function `http-tests`.
 
 use http_tests::App;
 use wiring::Wiring;

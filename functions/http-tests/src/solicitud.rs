@@ -10,15 +10,15 @@ use serde_json::{Map, Value};
 
 use crate::App;
 
-/// The body of a request, without the reservation.
+/// The body of a request, without the reservation's id.
 pub(crate) struct Solicitud {
     id_correlacion: Option<CorrelationId>,
     pub(crate) data: Map<String, Value>,
 }
 
 impl Solicitud {
-    /// Reads a body. `which` reads the reservation: [`named`] if it is required, [`perhaps_named`] if it is optional.
-    /// The caller checks `data`.
+    /// Reads a body. `which` reads the reservation's id: [`named`] if the id is required, [`perhaps_named`] if it is
+    /// optional. The caller checks `data`.
     ///
     /// # Errors
     ///
@@ -61,14 +61,15 @@ pub(crate) fn perhaps_named(
     Some(body.optional("id_reserva", violations, id))
 }
 
-/// An id.
+/// Reads an id of any type.
 pub(crate) fn id<T: FromStr>(node: Node<'_>, violations: &mut Violations) -> Option<T> {
     node.id(violations)
 }
 
 impl App {
-    /// The saga of a reservation, and the way in which it runs, according to the reservation's stream. For an empty
-    /// stream, the saga is that of the request, or the one with the reservation's id, as the API makes it.
+    /// The saga of a reservation, and the saga's mode, as the first event of the reservation's stream says. If the
+    /// stream is empty, the saga's id is the `id_correlacion` of the request. If the request has no `id_correlacion`,
+    /// the saga's id is the reservation's id, as in the API.
     pub(crate) async fn saga(
         &self,
         id: IdReserva,

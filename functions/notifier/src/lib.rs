@@ -8,9 +8,9 @@ use wiring::Wiring;
 
 /// The parts that the function needs, made once for each process.
 pub struct App {
-    /// Announces events.
+    /// Announces events on the topic.
     announcer: Announcer,
-    /// True if the runtime honours a partial batch response.
+    /// True if the Lambda runtime honours a partial batch response.
     partial_batch: bool,
 }
 

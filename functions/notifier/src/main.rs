@@ -1,4 +1,4 @@
-//! Starts the function.
+//! Starts the function `notifier`.
 
 use notifier::App;
 use wiring::Wiring;

@@ -1,4 +1,4 @@
-//! The function at its boundary: batches of Kinesis in, notices and parked records out, in memory.
+//! Tests of the whole function: it gets batches of Kinesis, and publishes notices and parks records in memory.
 
 #![cfg(test)]
 
@@ -91,7 +91,7 @@ fn a_sample_of_events_alone_is_announced_and_parks_nothing() {
 fn the_sample_batch_is_announced_but_for_what_is_no_event() {
     for partial_batch in [true, false] {
         let fixture = Fixture::new(&Faults::none(), partial_batch);
-        // A batch may be redelivered.
+        // The second delivery of the batch is a redelivery.
         for _ in 0..2 {
             assert_eq!(fixture.told(&batch()), all_taken());
             assert_eq!(fixture.bodies(), [text(2), text(3)]);
@@ -108,7 +108,8 @@ fn the_sample_batch_is_announced_but_for_what_is_no_event() {
 #[test]
 fn what_could_not_be_announced_comes_again() {
     for partial_batch in [true, false] {
-        // The effects are: parking the record that is no event, then the read, then the first message.
+        // Effect 0 parks the record that is no event, effect 1 reads the table, and effect 2 publishes the first
+        // message.
         let faults = Faults::once(2, Fault::FailBefore);
         let fixture = Fixture::new(&faults, partial_batch);
         if partial_batch {

@@ -1,4 +1,4 @@
-//! Processes a batch of the log: passes each event to its saga, many sagas concurrently.
+//! Processes a batch of the log. Each event is passed to its saga, and many sagas are processed concurrently.
 
 use alpes_consumer::{Group, Handler, Reason, Stop, Then};
 use alpes_event_store::StreamError;
@@ -33,8 +33,8 @@ impl Observer<'_> {
             let now = self.app.world.clock.now();
             let missed = streams.before(definitions, id, &facts, now).await;
             facts.extend(missed.map_err(|error| stop(group, &error, of_stream(&error)))?);
-            // A batch does not check whether a choreography is late. The wake-ups check that, because they also read
-            // the events that the saga missed.
+            // Only wake-ups check whether a choreography is late, because a wake-up also reads the events that the saga
+            // missed.
             let is_choreography = facts.iter().any(|fact| fact.mode == SagaMode::Choreography);
             let until = if is_choreography {
                 Timestamp::MIN
@@ -42,8 +42,8 @@ impl Observer<'_> {
                 self.app.until(self.deadline)
             };
             let observed = self.app.coordinator.observe(id, &facts, until).await;
-            // A saga that the coordinator does not run advances only by its events. If another build began the saga,
-            // its events must not be skipped.
+            // A saga that the coordinator does not run advances only by its events. The events of such a saga must not
+            // be skipped, even if another build began it.
             let is_watched = facts
                 .iter()
                 .any(|fact| fact.mode != SagaMode::Orchestration);
@@ -58,7 +58,7 @@ impl Observer<'_> {
     }
 }
 
-/// The stop for a group whose events could not be processed.
+/// The [`Stop`] for a group of events that could not be processed.
 fn stop(group: &Group<Payload>, cause: &impl ToString, then: Then) -> Stop {
     Stop {
         place: group.events.first().map_or(0, |first| first.place),
@@ -83,8 +83,8 @@ fn of_stream(error: &StreamError) -> Then {
     }
 }
 
-/// The events of a reservation, grouped by saga, in the order of the batch. A reservation has one saga, but events of
-/// test endpoints may name another.
+/// The events of a reservation, grouped by saga, in the order of the batch. A reservation has one saga, but events that
+/// the test endpoints commit may name another saga.
 fn of_sagas(group: &Group<Payload>) -> Vec<(SagaId, Vec<Fact>)> {
     let mut sagas: Vec<(SagaId, Vec<Fact>)> = vec![];
     for event in group.events.iter().map(|incoming| &incoming.event) {

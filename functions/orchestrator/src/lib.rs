@@ -26,9 +26,9 @@ const BUDGET: Duration = Duration::from_secs(2);
 /// Time before the invocation's deadline at which the function stops sending commands. This time suffices to store the
 /// sagas.
 const RESERVE: Duration = Duration::from_secs(5);
-/// Sagas that are processed concurrently.
+/// Number of sagas that are processed concurrently.
 const AT_ONCE: usize = 16;
-/// Pause before the next attempt on a saga that cannot advance now. The alarm on late sagas looks at periods of five
+/// Pause before the next attempt on a saga that cannot advance now. The alarm on late sagas evaluates periods of five
 /// minutes, so each period contains an attempt.
 const PAUSE: Duration = Duration::from_mins(3);
 
@@ -77,13 +77,13 @@ pub enum Done {
 pub struct App {
     /// Runs sagas.
     coordinator: Coordinator,
-    /// Reads streams and decodes events.
+    /// Reads event streams and decodes their events.
     reader: StreamReader<Payload>,
-    /// Stores bad records.
+    /// Stores records that cannot be processed.
     parking: Parking,
-    /// Time.
+    /// The clock.
     world: World,
-    /// True if the runtime honours a partial batch response.
+    /// True if the Lambda runtime honours a partial batch response.
     partial_batch: bool,
 }
 
@@ -145,9 +145,9 @@ impl App {
         }
     }
 
-    /// Wakes a saga. A saga that cannot advance now is put off, so that it does not delay others. A saga that cannot
-    /// advance belongs to another build, waits for a state machine that is missing or does not answer, or cannot be
-    /// read or written.
+    /// Wakes a saga. A saga that cannot advance now is put off, so that it does not delay others. A saga cannot advance
+    /// if another build began it, if its state machine is missing or does not answer, or if its item cannot be read or
+    /// written.
     async fn wake_one(&self, id: SagaId, deadline: Timestamp) -> Woken {
         let until = self.until(deadline);
         let why = match self.move_on(id, until).await {
@@ -155,7 +155,7 @@ impl App {
             Ok(true) => None,
             Err(why) => Some(why),
         };
-        // The invocation has no time left, so it is unknown whether the saga could advance.
+        // The time of the invocation is over, so it is unknown whether the saga could advance.
         if self.world.clock.now() >= deadline {
             return Woken::Due;
         }
@@ -166,7 +166,7 @@ impl App {
                 tracing::warn!(saga = %id, why, pause_s, "the saga is put off, and the timers retry it after the pause");
                 Woken::PutOff
             }
-            // Another invocation has advanced it.
+            // Another invocation has advanced the saga.
             Ok(false) => Woken::Moved,
             Err(error) => {
                 tracing::error!(saga = %id, why, %error, "the saga could be neither advanced nor put off");
@@ -175,7 +175,8 @@ impl App {
         }
     }
 
-    /// Moves a saga on. The result is true if the saga may still be due, because the coordinator does not run it.
+    /// Advances a saga. The result is true if the saga may still be due, because it is not stored or the coordinator
+    /// does not run it.
     async fn move_on(&self, id: SagaId, until: Timestamp) -> Result<bool, String> {
         let stored = self.coordinator.sagas().load(id).await;
         let Some(stored) = stored.map_err(|error| error.to_string())? else {
@@ -189,7 +190,7 @@ impl App {
         Ok(stored.saga.is_watched())
     }
 
-    /// The streams that hold the events of sagas.
+    /// The event streams that hold the events of sagas.
     fn streams(&self) -> Streams<'_, Payload> {
         Streams {
             reader: &self.reader,
@@ -207,7 +208,8 @@ impl App {
     }
 }
 
-/// Ignores the trouble of a saga that another build began, because that build continues it.
+/// Logs that a saga could not be advanced. The result is an error unless another build began the saga, because that
+/// build continues the saga.
 fn passed_by(id: SagaId, trouble: Trouble) -> Result<(), Trouble> {
     tracing::warn!(saga = %id, %trouble, "the saga was not advanced");
     if trouble.is_another_builds() {

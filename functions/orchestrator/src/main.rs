@@ -1,4 +1,4 @@
-//! Starts the function.
+//! Starts the function `orchestrator`.
 
 use orchestrator::App;
 use wiring::Wiring;

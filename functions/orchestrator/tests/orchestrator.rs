@@ -1,5 +1,5 @@
-//! The function at its boundary: batches of Kinesis and wake-ups in, sagas advanced, with participants and tables in
-//! memory.
+//! Tests of the whole function: it gets batches of Kinesis and wake-ups, and advances sagas, with participants and
+//! tables in memory.
 
 #![cfg(test)]
 
@@ -36,7 +36,7 @@ struct Fixture {
 }
 
 impl Fixture {
-    /// From now on the participant of a context does not answer.
+    /// Makes the participant of a context fail every later call.
     fn take_down(&self, context: Context) {
         let functions = &self.system.functions;
         functions.deploy(function_of(context), |_| {
@@ -59,7 +59,7 @@ impl Fixture {
         Self::of(system, ports, definitions)
     }
 
-    /// The function of a build with these definitions, over these ports of the system.
+    /// The function of a build that has these saga definitions, with these ports of the system.
     fn of(system: System, ports: Ports, definitions: Definitions) -> Self {
         let build = Build {
             definitions,
@@ -84,7 +84,7 @@ impl Fixture {
         self.invoke(payload, Timestamp::MAX).unwrap()
     }
 
-    /// The whole log as one batch.
+    /// All records of the log as one batch.
     fn log(&self) -> Value {
         batch_of(&self.system.log.records())
     }
@@ -121,7 +121,7 @@ fn one_batch_takes_a_reservation_from_made_to_approved() {
         ];
         assert_eq!(fixture.system.events_of(id), expected);
     }
-    // The resulting events come back in the log, and the whole log may be redelivered.
+    // The events that the sagas caused also arrive from the log, and the whole log may be redelivered.
     let before: Vec<_> = ids.iter().map(|id| fixture.system.saga(*id)).collect();
     for _ in 0..2 {
         assert_eq!(fixture.in_time(&fixture.log()), all_taken());
@@ -290,7 +290,8 @@ fn each_attempt_is_logged_with_the_pause_after_it_and_when_the_timers_go_on() {
         lines.retain(|line| line["kind"] == kind && line["saga"] == saga);
         lines
     };
-    // The four attempts to pay, with a pause after each but the last, fit into the two seconds of one run.
+    // The coordinator makes four attempts to pay, and pauses after each attempt but the last. All of them fit into the
+    // two seconds of one run.
     let failed = of("no answer", "PagarReserva");
     let attempts: Vec<_> = failed.iter().map(|line| &line["attempt"]).collect();
     assert_eq!(attempts, [1, 2, 3, 4]);
@@ -327,7 +328,7 @@ fn each_attempt_is_logged_with_the_pause_after_it_and_when_the_timers_go_on() {
     assert!(out.attempts < 8, "{out:?}");
 }
 
-/// The test card `tok_timeout` and the fault `silencio` of tutorial 8 both have this effect.
+/// With the test card `tok_timeout`, or the fault `silencio` of tutorial 8, the payment gets no answer.
 #[test]
 fn a_payment_that_nobody_confirms_is_told_attempt_by_attempt() {
     for (medio, silent) in [("tok_timeout", 0), ("tok_visa", 4)] {
@@ -411,7 +412,7 @@ fn a_participant_that_fails_is_asked_again_and_then_what_was_done_is_undone() {
         let due = block_on(fixture.system.sagas.due(10)).unwrap();
         fixture.in_time(&json!({"wake": due.sagas}));
     }
-    // `gds` is asked to undo too, and does not answer, so the saga waits for a person.
+    // The saga also sends the compensation to `gds`, which does not answer, so the saga waits for a person.
     let saga = fixture.system.saga(id);
     assert_eq!(saga.status, Status::NeedsIntervention);
     let gave_up = |entry: &alpes_saga::Entry| match entry.what {
@@ -432,7 +433,7 @@ fn a_participant_that_fails_is_asked_again_and_then_what_was_done_is_undone() {
 
 #[test]
 fn what_cannot_be_stored_is_delivered_again() {
-    // The fault hits the read of the first saga.
+    // The read of the first saga fails.
     for partial_batch in [true, false] {
         let faults = Faults::once(0, Fault::FailBefore);
         let fixture = Fixture::over(definitions(), &faults, partial_batch);
@@ -451,7 +452,7 @@ fn what_cannot_be_stored_is_delivered_again() {
     }
 }
 
-/// Fills the item of a saga so that no further log line fits. Returns the item before.
+/// Fills the item of a saga so that no further log line fits. Returns the item as it was before.
 fn fill(fixture: &Fixture, id: SagaId) -> Item {
     let key = Key::new(alpes_saga::TABLE, id.to_string(), "saga");
     let before = fixture.system.tables.item(&key).unwrap();
@@ -474,8 +475,8 @@ fn put(fixture: &Fixture, id: SagaId, item: Item) {
     block_on(fixture.system.tables.write(&put)).unwrap();
 }
 
-/// An item that is full, or is not a saga, delays no other saga of its shard. Once the item is repaired, its saga has
-/// missed no event.
+/// An item that is full, or is not a saga, delays no other saga of its shard. Once the item is repaired and the parked
+/// events are retried, its saga has missed no event.
 #[test]
 fn an_event_whose_saga_the_table_refuses_is_parked_and_holds_up_nothing() {
     for broken in [false, true] {
@@ -531,8 +532,8 @@ fn a_choreography_whose_beginning_is_heard_last_is_known_to_its_end() {
     assert_eq!(fixture.estado(id), Status::Completed);
 }
 
-/// The effects of a wake-up that reads the events which a choreography has missed, under these faults. The wake-up is
-/// repeated until the saga is not due.
+/// Wakes a saga that has missed events of its choreography, under these faults, until the wake-up succeeds. Returns the
+/// range of the effects of the wake-ups.
 fn told_what_it_missed(faults: &Faults) -> std::ops::Range<usize> {
     let fixture = Fixture::over(definitions(), faults, true);
     let id = fixture.system.create_by_choreography();
@@ -566,7 +567,7 @@ fn a_choreography_whose_beginning_is_heard_long_after_brings_along_what_was_pass
     let id = fixture.system.create_by_choreography();
     fixture.system.run_choreography();
     let records = fixture.system.log.records();
-    // The events before the last arrive in order, and the last event arrives before the first.
+    // The last event arrives first. The other events arrive later, in order.
     let (end, rest) = records.split_last().unwrap();
     assert_eq!(
         fixture.in_time(&batch_of(std::slice::from_ref(end))),
@@ -577,7 +578,7 @@ fn a_choreography_whose_beginning_is_heard_long_after_brings_along_what_was_pass
     assert_eq!(fixture.estado(id), Status::Completed);
 }
 
-/// The function of a build that has none of the definitions of the system's sagas.
+/// The function of a build that lacks the definitions of the system's sagas.
 fn older(newer: Fixture) -> Fixture {
     let ports = newer.wiring.platform.clone();
     Fixture::of(newer.system, ports, Definitions::default())
@@ -599,8 +600,7 @@ fn a_choreography_of_another_build_is_delivered_again() {
     assert_eq!(fixture.estado(id), Status::Running);
 }
 
-/// A function that cannot advance some sagas does not delay the others, and does not hide the sagas from their own
-/// build.
+/// A build that cannot advance a saga puts the saga off, and the build that began the saga still finds it.
 #[test]
 fn a_saga_of_another_build_is_passed_by_and_looked_at_again_later() {
     let newer = Fixture::new();
@@ -626,7 +626,7 @@ fn a_saga_of_another_build_is_passed_by_and_looked_at_again_later() {
             "how long it has waited is not forgotten"
         );
     }
-    // The saga's own build finds it unchanged, and continues it.
+    // The build that began the saga finds the saga unchanged, and continues it.
     let ports = fixture.wiring.platform.clone();
     let newer = Fixture::of(fixture.system, ports, definitions());
     let woken = json!({"woken": 1, "put_off": 0, "failed": 0});
@@ -635,7 +635,7 @@ fn a_saga_of_another_build_is_passed_by_and_looked_at_again_later() {
     assert_eq!(block_on(newer.system.sagas.due(10)).unwrap().sagas, []);
 }
 
-/// Changes that others make to a saga's item while it is put off are kept.
+/// Putting off a saga changes only the index key of the saga's item, even if the item cannot be read.
 #[test]
 fn a_saga_whose_item_cannot_be_read_is_looked_at_again_later() {
     let fixture = Fixture::new();

@@ -1,4 +1,4 @@
-//! The function at its boundary: commands in, replies out, with tables and a log in memory.
+//! Tests of the whole function: it gets commands, and returns replies, with tables and a log in memory.
 
 #![cfg(test)]
 
@@ -61,7 +61,7 @@ impl Bench {
         }
     }
 
-    /// Free and held seats of the flight in the sample.
+    /// Number of free seats and of held seats of the sample's flight.
     fn seats(&self) -> (i64, i64) {
         let found = block_on(inventory::read(&*self.tables, &vuelo())).unwrap();
         (found.free, found.held)
@@ -95,7 +95,7 @@ fn sillas() -> Value {
     }])
 }
 
-/// Every file of `events`, by its name.
+/// Every sample of the folder `events`, by its file name.
 fn samples() -> BTreeMap<String, Value> {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/events");
     let files = fs::read_dir(folder).unwrap().map(|file| {
@@ -198,7 +198,7 @@ fn elsewhere_it_does_not_look() {
     assert_eq!(bench.event(&confirm()).kind, "ReservaGDSConfirmada");
 }
 
-/// One event has the legs, and another event causes the confirmation.
+/// `ReservaCreada` has the legs of the journey, and `ReservaPagada` causes the confirmation.
 #[test]
 fn a_reservation_that_is_heard_of_and_paid_gets_its_seats_once() {
     let bench = Bench::new(true);

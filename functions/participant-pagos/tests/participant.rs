@@ -1,4 +1,4 @@
-//! The function at its boundary: commands in, replies or errors out, with tables and a log in memory.
+//! Tests of the whole function: it gets commands, and returns replies or errors, with tables and a log in memory.
 
 #![cfg(test)]
 
@@ -16,7 +16,8 @@ use serde_json::{Value, json};
 use twins::{MemoryTables, Ports, world};
 use wiring::Wiring;
 
-/// The samples in an order that makes a story: the file, the outcome, and the amount that is charged afterwards.
+/// The sample commands in the order in which the test sends them: the file, the outcome, and the amount that is charged
+/// afterwards.
 const SAMPLES: [(&str, &str, &str); 5] = [
     ("pagar_reserva", "ReservaPagada", "119.00"),
     ("pagar_reserva_rechazada", "PagoFallido", "0"),
@@ -50,7 +51,7 @@ impl Fixture {
         Self { tables, app }
     }
 
-    /// The answer to the runtime.
+    /// The function's answer to the runtime.
     fn invoke(&self, payload: Value) -> Result<Value, Diagnostic> {
         let reply = block_on(self.app.answer(payload, Timestamp::MAX));
         Ok(serde_json::to_value(reply?).unwrap())
@@ -71,7 +72,7 @@ fn sample(name: &str) -> Value {
     serde_json::from_slice(&fs::read(path).unwrap()).unwrap()
 }
 
-/// The type of the only event, or of the problem.
+/// The type of the reply's only event, or of its problem.
 fn told(reply: &Value) -> &str {
     let eventos = reply["eventos"].as_array();
     assert!(eventos.is_none_or(|eventos| eventos.len() == 1), "{reply}");

@@ -1,4 +1,4 @@
-//! The function at its boundary: commands in, replies or errors out, with tables and a log in memory.
+//! Tests of the whole function: it gets commands, and returns replies or errors, with tables and a log in memory.
 
 #![cfg(test)]
 
@@ -23,7 +23,7 @@ use serde_json::{Value, json};
 use twins::{ManualClock, MemoryLog, MemoryTables, Ports, world};
 use wiring::Wiring;
 
-/// The samples in an order that makes a story, each with its outcome.
+/// The sample commands in the order in which the test sends them, each with its outcome.
 const SAMPLES: [(&str, &str); 5] = [
     ("aprobar_reserva", "urn:aeroalpes:problema:no-existe"),
     ("crear_reserva", "ReservaCreada"),
@@ -65,7 +65,7 @@ impl Fixture {
         }
     }
 
-    /// The answer to the runtime.
+    /// The function's answer to the runtime.
     fn invoke(&self, payload: Value) -> Result<Value, Diagnostic> {
         let reply = block_on(self.app.answer(payload, Timestamp::MAX));
         Ok(serde_json::to_value(reply?).unwrap())
@@ -93,14 +93,14 @@ fn sample(name: &str) -> Value {
     serde_json::from_slice(&fs::read(path).unwrap()).unwrap()
 }
 
-/// The sample with the id of another command.
+/// The sample command with a new command id.
 fn another(name: &str) -> Value {
     let mut command = sample(name);
     command["id"] = "019c1350-60ff-5e55-8f05-91a2b3c4d5e6".into();
     command
 }
 
-/// The type of the only event, or of the problem.
+/// The type of the reply's only event, or of its problem.
 fn told(reply: &Value) -> &str {
     let eventos = reply["eventos"].as_array();
     assert!(eventos.is_none_or(|eventos| eventos.len() == 1), "{reply}");
@@ -115,10 +115,10 @@ fn the_samples_tell_a_story() {
         let reply = fixture.invoke(sample(name)).unwrap();
         assert_eq!(told(&reply), outcome, "{name}");
     }
-    // Another approval fails, because the reservation is cancelled.
+    // A later approval fails, because the reservation is cancelled.
     let late = fixture.invoke(another("aprobar_reserva")).unwrap();
     assert_eq!(told(&late), "AprobacionReservaFallida");
-    // The events of other contexts cause reactions, and the deadline is stored.
+    // The events of other contexts in this batch cause reactions, and the reservation's deadline is stored.
     assert_eq!(
         fixture.invoke(sample("lote")).unwrap(),
         json!({"batchItemFailures": []})
@@ -180,7 +180,7 @@ fn an_error_has_the_type_that_callers_know() {
 fn a_reservation_that_has_its_seats_is_approved_and_one_that_waits_too_long_cancelled() {
     for (heard, kinds) in [
         (&["lote"][..], ["ReservaCreada", "ReservaAprobada"]),
-        // The deadline that was stored has passed before the reservation got seats.
+        // The stored deadline passes before the reservation has seats.
         (
             &["plazo", "reactions"],
             ["ReservaCreada", "ReservaCancelada"],
@@ -215,7 +215,7 @@ fn a_bad_record_is_parked_under_the_name_of_the_function() {
     assert_eq!(owners, ["participant-vuelos"]);
 }
 
-/// A reaction whose command fails is retried when it is due, and not before.
+/// A reaction whose command fails is retried once the reaction is due, and not before.
 #[test]
 fn what_fails_is_put_off_and_resumed() {
     let fixture = Fixture::new(true);

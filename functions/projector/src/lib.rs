@@ -11,7 +11,7 @@ use wiring::Wiring;
 pub struct App {
     /// Folds events into views.
     projector: Projector<Payload>,
-    /// True if the runtime honours a partial batch response.
+    /// True if the Lambda runtime honours a partial batch response.
     partial_batch: bool,
 }
 

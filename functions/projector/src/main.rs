@@ -1,4 +1,4 @@
-//! Starts the function.
+//! Starts the function `projector`.
 
 use projector::App;
 use wiring::Wiring;

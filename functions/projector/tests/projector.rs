@@ -1,4 +1,4 @@
-//! The function at its boundary: batches of Kinesis in, rows and parked records out, with tables in memory.
+//! Tests of the whole function: it gets batches of Kinesis, and writes rows and parks records, with tables in memory.
 
 #![cfg(test)]
 
@@ -34,7 +34,7 @@ const ID: &str = "019c1350-4b80-7a11-8c01-5d6e7f8091a2";
 #[derive(Default)]
 struct Failing {
     tables: MemoryTables,
-    /// Writes to keys with this part fail.
+    /// Writes to keys that contain this text fail.
     broken: Mutex<Option<String>>,
 }
 
@@ -103,7 +103,7 @@ impl Fixture {
         block_on(self.app.handle(event))
     }
 
-    /// The answer to the runtime for a batch that was processed.
+    /// The function's answer to the runtime for a batch that it processed.
     fn told(&self, batch: &Value) -> Value {
         serde_json::to_value(self.handle(batch).unwrap()).unwrap()
     }
@@ -137,7 +137,7 @@ fn sequence(number: u128) -> String {
     format!("49671234567890123456789012345678901234567890123456789{number:03}")
 }
 
-/// A record of a `ReservaCreada`.
+/// A record with the `ReservaCreada` of the reservation with this number.
 fn made(number: u128) -> Value {
     let id = nth(number).to_string();
     record(number, &id, CREATED.replace(ID, &id).as_bytes())
@@ -174,7 +174,7 @@ fn a_sample_of_events_alone_is_applied_and_parks_nothing() {
 fn the_sample_batch_is_applied_but_for_what_is_no_event() {
     for partial_batch in [true, false] {
         let fixture = Fixture::new(partial_batch);
-        // A batch may be redelivered.
+        // The second delivery of the batch is a redelivery.
         for _ in 0..2 {
             assert_eq!(fixture.told(&batch()), json!({"batchItemFailures": []}));
             assert_eq!(
@@ -237,7 +237,7 @@ fn a_partial_response_names_the_first_record_that_failed() {
     assert_eq!(fixture.estado(nth(7)), None);
     assert_eq!(fixture.estado(nth(2)), Some(EstadoReserva::Pendiente));
 
-    // The runtime redelivers the rest of the batch.
+    // The runtime redelivers the batch from the first record that failed.
     fixture.tables.break_writes(None);
     let rest = records([made(7), made(2), made(8)]);
     assert_eq!(fixture.told(&rest), json!({"batchItemFailures": []}));

@@ -1,4 +1,4 @@
-//! Rebuilds a view from archive and log while the view answers queries.
+//! Rebuilds a view from the archive and the log, while the view answers queries.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use wiring::Wiring;
 
-/// Time before the invocation's deadline at which the function begins no further page. One page may take this long.
+/// Within this time before the invocation's deadline, the function begins no further page. One page may take this long.
 const RESERVE: SignedDuration = SignedDuration::from_secs(60);
 
 /// The payload of an invocation.
@@ -20,10 +20,10 @@ const RESERVE: SignedDuration = SignedDuration::from_secs(60);
 pub struct Order {
     /// Name of the view.
     pub view: String,
-    /// The action.
+    /// The action on the view.
     #[serde(default)]
     pub action: Action,
-    /// Longest run, in seconds. Without this limit, the function runs as long as the runtime allows.
+    /// Longest run, in seconds. If the field is absent, the function runs as long as the runtime allows.
     #[serde(default)]
     pub seconds: Option<u32>,
 }
@@ -32,7 +32,7 @@ pub struct Order {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Action {
-    /// Begin a rebuild, or continue the one that was begun.
+    /// Begin a rebuild, or continue a rebuild that was begun.
     #[default]
     Rebuild,
     /// Continue a rebuild that was begun, and begin none.
@@ -46,25 +46,25 @@ pub enum Action {
 pub struct Done {
     /// Name of the view.
     pub view: String,
-    /// The generation that is or was built.
+    /// The generation of the view that the rebuild writes.
     pub generation: u32,
     /// The phase: `survey`, `archive`, `log`, `retire`, `drop` or `done`.
     pub phase: String,
-    /// Objects of the archive that were replayed.
+    /// Number of objects of the archive that were replayed.
     pub objects: u64,
-    /// Objects of the archive that were listed.
+    /// Number of objects of the archive that were listed.
     pub listed: u64,
-    /// Events folded so far. An event that was read twice counts twice.
+    /// Number of events folded so far. An event that was read twice counts twice.
     pub events: u64,
-    /// Skipped records that are not events.
+    /// Number of skipped records, which are not events.
     pub skipped: u64,
-    /// Arrival time of the last replayed record.
+    /// Arrival time of the last record that was replayed.
     pub reached: Option<String>,
-    /// The log is replayed up to records that arrived at this time.
+    /// Arrival time up to which the log must be replayed.
     pub goal: String,
-    /// Seconds after which the function should be invoked again, if the rebuild is not done.
+    /// Seconds after which the caller should invoke the function again, if the rebuild is not done.
     pub wait_seconds: u64,
-    /// True once nothing is left to do.
+    /// True once the rebuild has nothing left to do.
     pub is_done: bool,
 }
 
@@ -99,7 +99,7 @@ impl From<Progress> for Done {
     }
 }
 
-/// The rebuild stopped. Invoking the function again continues the rebuild.
+/// The rebuild stopped before its end. The next invocation of the function continues the rebuild.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 #[error("the view could not be rebuilt: {0}")]
 pub struct RebuildFailed(#[from] RebuildError);
@@ -122,7 +122,7 @@ impl From<RebuildFailed> for Diagnostic {
 pub struct App {
     /// Rebuilds views.
     rebuilder: Rebuilder<Payload>,
-    /// Time.
+    /// The clock.
     world: World,
 }
 
@@ -139,7 +139,8 @@ impl App {
         })
     }
 
-    /// Rebuilds a view as far as time allows. The runtime ends this invocation at `deadline`.
+    /// Executes an order. A rebuild continues as far as the time allows. The runtime ends this invocation at
+    /// `deadline`.
     ///
     /// # Errors
     ///

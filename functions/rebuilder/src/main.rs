@@ -1,4 +1,4 @@
-//! Starts the function.
+//! Starts the function `rebuilder`.
 
 use rebuilder::App;
 use wiring::Wiring;

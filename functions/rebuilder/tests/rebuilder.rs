@@ -1,4 +1,4 @@
-//! The function at its boundary: orders in, progress out.
+//! Tests of the whole function: it gets orders, and returns the progress of rebuilds.
 
 #![cfg(test)]
 

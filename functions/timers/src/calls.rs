@@ -1,5 +1,6 @@
-//! Calls functions for due items, in small groups with a few calls at a time, until the time is over. If the call for a
-//! group fails, each item is tried alone.
+//! Calls functions to process due items (sagas or reactions). The items of a call are a small group, a few calls run
+//! concurrently, and no call begins once the time of the run is over. If the call for a group fails, the function is
+//! called for each item of the group alone.
 
 use std::{slice, time::Duration};
 
@@ -17,25 +18,25 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::{App, TaskFailed};
 
-/// Largest number of items of one call. A function processes this many concurrently, so it answers soon.
+/// Largest number of items of one call. The called function processes this many items concurrently, so it answers soon.
 const AT_A_CALL: usize = 16;
-/// Concurrent calls of one lane.
+/// Number of concurrent calls for one [`Lane`].
 const CALLS: usize = 4;
-/// A call that fails without an answer sooner than this did not reach the function, so the failure says nothing about
-/// the items.
+/// A call that fails without an answer in less than this time did not reach the function, so its failure says nothing
+/// about the items.
 const AT_THE_DOOR: SignedDuration = SignedDuration::from_secs(5);
-/// Pause before the next attempt on an item whose call fails. The alarms look at periods of five minutes, so each
+/// Pause before the next attempt on an item whose call fails. The alarms evaluate periods of five minutes, so each
 /// period contains an attempt.
 const PAUSE: Duration = Duration::from_mins(3);
 
 /// The counts of due items in one run.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Tally {
-    /// Items found.
+    /// Number of due items found.
     pub(crate) found: usize,
-    /// Items done.
+    /// Number of items that the called function processed.
     pub(crate) done: usize,
-    /// Items that cannot be done now, and are put off.
+    /// Number of items that could not be processed, and are retried after a pause.
     pub(crate) put_off: usize,
     /// Due time of the item that has waited longest.
     pub(crate) oldest: Option<Timestamp>,
@@ -64,7 +65,7 @@ impl Tally {
         self.found.saturating_sub(self.done + self.put_off)
     }
 
-    /// Seconds for which the oldest item has waited.
+    /// Seconds since the due time of the item that has waited longest.
     pub(crate) fn age(self, now: Timestamp) -> u64 {
         let age = self
             .oldest
@@ -73,24 +74,25 @@ impl Tally {
     }
 }
 
-/// A kind of due items.
+/// A kind of due items, with the function that processes them.
 #[async_trait]
 pub(crate) trait Lane: Send + Sync {
     /// The function that processes the items.
     fn function(&self) -> FunctionName;
 
-    /// The payload for these items.
+    /// The payload of a call for these items.
     fn payload(&self, items: &[DueItem]) -> Vec<u8>;
 
-    /// Reads the function's answer: the number of items done, and the number put off.
+    /// Reads the function's answer: the number of items that it processed, and the number that it put off.
     fn answer(&self, answer: &[u8]) -> Result<(usize, usize), serde_json::Error>;
 
-    /// Puts off an item at which the function fails.
+    /// Makes an item whose call fails due again only after a pause.
     async fn put_off(&self, item: &DueItem, pause: Duration) -> Result<(), TableError>;
 }
 
 impl App {
-    /// Processes all due items until the time is over. Items of the first entry of `due` come before those of the next.
+    /// Processes all due items until the time is over. The calls for the items of an entry of `due` begin before the
+    /// calls for the items of the next entry.
     pub(crate) async fn drive(
         &self,
         lane: &dyn Lane,
@@ -133,8 +135,8 @@ impl App {
         })
     }
 
-    /// Calls the function for a group of items. If the call fails, it tries each item alone. An item that fails alone
-    /// is put off, so that it never blocks others.
+    /// Calls the function of `lane` for a group of items. If the call fails, this method makes one call for each item.
+    /// An item whose own call fails is put off, so that the item never blocks others.
     fn ask<'a>(
         &'a self,
         lane: &'a dyn Lane,

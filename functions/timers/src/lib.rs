@@ -28,17 +28,17 @@ use wiring::Wiring;
 pub enum Task {
     /// Publish committed events that are not in the log.
     Sweep {
-        /// Only events that are older than this number of seconds. The default is 10.
+        /// The sweep publishes only events that are older than this number of seconds. The default is 10.
         #[serde(default)]
         age_seconds: Option<u64>,
     },
-    /// Park the records of batches that Lambda gave up, and retry the parked records that are due.
+    /// Park the records of batches that Lambda discarded after its retries, and retry the parked records that are due.
     Parked {},
     /// Advance the sagas that are due.
     Wake {},
     /// Retry the pending reactions of the contexts, and apply deadlines.
     Reactions {},
-    /// Continue the rebuilds of views that were left unfinished.
+    /// Continue the unfinished rebuilds of views.
     Rebuilds {},
 }
 
@@ -48,59 +48,59 @@ pub enum Task {
 pub enum Done {
     /// The answer to a sweep.
     Sweep {
-        /// Streams found with unpublished events.
+        /// Number of event streams found with unpublished events.
         found: usize,
-        /// Streams whose events were published.
+        /// Number of event streams whose events were published.
         published: usize,
-        /// Streams whose events could not be published. The next sweep retries these streams.
+        /// Number of event streams whose events could not be published. The next sweep retries these streams.
         failed: usize,
         /// Commit time of the oldest unpublished event.
         oldest: Option<String>,
     },
-    /// The answer to the task of the parking lot.
+    /// The answer to the task `parked`.
     Parked {
-        /// Records that the runtime gave up and this run parked.
+        /// Number of records that this run parked, from batches that Lambda discarded.
         records: usize,
-        /// Parked entries that this run processed.
+        /// Number of parked records that this run retried with success.
         redriven: usize,
-        /// Entries that stay parked.
+        /// Number of records that stay parked.
         still_parked: usize,
-        /// Objects in the bucket of undelivered batches that cannot be read or parked, and parked entries that this
-        /// build cannot read. All of these stay unchanged.
+        /// Number of objects in the bucket of undelivered batches that cannot be read or parked, plus the number of
+        /// parked records that this build cannot read. These objects and records stay unchanged.
         unreadable: usize,
-        /// True if the time was over before all entries were seen. The numbers then cover only a part of the entries,
-        /// and the next run continues.
+        /// True if the time was over before the run had seen all objects and all parked records. The numbers then count
+        /// only a part of them, and the next run continues.
         unfinished: bool,
     },
     /// The answer to waking sagas.
     Wake {
-        /// Sagas that were due.
+        /// Number of sagas that were due.
         found: usize,
-        /// Sagas that were processed.
+        /// Number of sagas that were processed.
         woken: usize,
-        /// Sagas that could not advance, and are put off.
+        /// Number of sagas that could not advance, and are retried after a pause.
         put_off: usize,
-        /// Sagas that could not be processed, and stay due.
+        /// Number of sagas that could not be processed, and stay due.
         failed: usize,
         /// Due time of the saga that has waited longest.
         oldest: Option<String>,
-        /// Sagas that wait for a person.
+        /// Number of sagas that wait for a person.
         stuck: usize,
     },
-    /// The answer to the task of the reactions.
+    /// The answer to the task `reactions`.
     Reactions {
-        /// Reactions that were due.
+        /// Number of reactions that were due.
         found: usize,
-        /// Reactions that are done.
+        /// Number of reactions that are done.
         done: usize,
-        /// Reactions that failed, and are put off again.
+        /// Number of reactions that failed, and are retried after a pause.
         put_off: usize,
-        /// Reactions whose function could not be called. These reactions stay due.
+        /// Number of reactions whose function could not be called. These reactions stay due.
         failed: usize,
         /// Due time of the reaction that has waited longest.
         oldest: Option<String>,
     },
-    /// The answer to continuing rebuilds.
+    /// The answer to the task `rebuilds`.
     Rebuilds {
         /// The views whose unfinished rebuild was continued.
         views: Vec<&'static str>,
@@ -127,20 +127,20 @@ impl From<TaskFailed> for Diagnostic {
     }
 }
 
-/// Time before the invocation's deadline at which a run begins nothing more. This time exceeds the longest unit of
-/// work: one call of a function takes up to 15 seconds, and no unit makes two calls.
+/// Within this time before the invocation's deadline, a run begins no further unit of work. This time exceeds the
+/// longest unit of work: one call of a function takes up to 15 seconds, and no unit makes two calls.
 const RESERVE: SignedDuration = SignedDuration::from_secs(20);
 
 /// The sizes of the pages that a run reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Streams that a sweep reads from its index at once.
+    /// Number of event streams that a sweep reads at once from each partition of its index.
     pub streams: usize,
-    /// Sagas that a run reads at once from each partition of their index.
+    /// Number of sagas that a run reads at once from each partition of their index.
     pub sagas: usize,
-    /// Reactions that a run reads at once from each partition of their index.
+    /// Number of reactions that a run reads at once from each partition of their index.
     pub reactions: usize,
-    /// Objects of the bucket of undelivered batches that a run lists at once.
+    /// Number of objects of the bucket of undelivered batches that a run lists at once.
     pub objects: usize,
 }
 
@@ -159,13 +159,13 @@ impl Default for Limits {
 
 /// The parts that the function needs, made once for each process.
 pub struct App {
-    /// Publishes events.
+    /// Publishes committed events to the log.
     store: EventStore<Payload>,
-    /// Time.
+    /// The clock.
     world: World,
-    /// Folds events into views, to retry the records that are parked for them.
+    /// Folds events into views, to retry the records that are parked for the projector.
     projector: Projector<Payload>,
-    /// Calls the other consumers, to retry the records that are parked for them.
+    /// Calls the functions of the other consumers, to retry the records that are parked for these consumers.
     remote: Vec<RemoteConsumer<Payload>>,
     /// Calls the functions that continue sagas, reactions and rebuilds.
     functions: Arc<dyn Functions>,
@@ -173,11 +173,11 @@ pub struct App {
     sagas: Sagas,
     /// Reads the pending reactions of the contexts.
     reactions: Reactions,
-    /// Name of the stack, with which the functions' names begin.
+    /// Name of the stack. The name of every function begins with it.
     stack: String,
     /// Emits the metrics for operators.
     metrics: Metrics,
-    /// The bucket of batches that the runtime gave up.
+    /// The bucket to which Lambda writes the batches that it discards.
     undelivered: Arc<dyn Objects>,
     /// The sizes of the pages that a run reads.
     limits: Limits,
@@ -215,8 +215,8 @@ impl App {
     ///
     /// # Errors
     ///
-    /// [`TaskFailed`] if tables or objects cannot be read. A failure of one stream or record is counted and logged, and
-    /// does not stop the others.
+    /// [`TaskFailed`] if tables or objects cannot be read. A failure of one event stream or record is counted and
+    /// logged, and does not stop the work on the others.
     pub async fn handle(&self, task: Task, deadline: Timestamp) -> Result<Done, TaskFailed> {
         let until = deadline.checked_sub(RESERVE).unwrap_or(deadline);
         match task {

@@ -1,4 +1,4 @@
-//! Starts the function.
+//! Starts the function `timers`.
 
 use timers::App;
 use wiring::Wiring;

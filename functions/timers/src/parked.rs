@@ -1,7 +1,7 @@
-//! The task `parked`: the parking lot.
+//! The task `parked`: parks the records of batches that Lambda discarded, and retries parked records.
 //!
-//! When a batch has failed too often, Lambda gives it up and writes it to a bucket as an object: a note on the failure,
-//! with the batch as its `payload`. This task parks the records of the batch and deletes the object.
+//! When a batch has failed too often, Lambda discards the batch and writes an object to a bucket. The object describes
+//! the failure, and its `payload` is the batch. This task parks the records of the batch and deletes the object.
 
 use alpes_consumer::{Reason, Redrive, Redriver, Trouble};
 use alpes_lambda::{kinesis, metrics::Unit};
@@ -14,12 +14,12 @@ use serde_json::Value;
 
 use crate::{App, Done, TaskFailed};
 
-/// The prefix of the keys that Lambda gives these objects.
+/// The prefix of the keys of the objects that Lambda writes.
 const PREFIX: &str = "aws/lambda/";
-/// Records that are parked concurrently.
+/// Number of records that are parked concurrently.
 const SIDE_BY_SIDE: usize = 8;
 
-/// The fields of Lambda's note that this task reads.
+/// The fields that this task reads of an object that Lambda wrote.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Note {
@@ -36,11 +36,11 @@ struct RequestContext {
     condition: String,
 }
 
-/// A batch that Lambda gave up.
+/// A batch that Lambda discarded.
 struct Undelivered {
     /// The consumer of the batch.
     consumer: String,
-    /// The reason for which Lambda gave up.
+    /// The reason for which Lambda discarded the batch.
     detail: String,
     records: Vec<LogRecord>,
 }
@@ -57,7 +57,7 @@ impl Undelivered {
             function_arn,
             condition,
         } = note.request_context;
-        // arn:aws:lambda:REGION:ACCOUNT:function:NAME, optionally with a version after it.
+        // The form is `arn:aws:lambda:REGION:ACCOUNT:function:NAME`, optionally with a version after the name.
         let name = function_arn.split(':').nth(6).unwrap_or_default();
         let consumer = name
             .strip_prefix(stack)
@@ -76,7 +76,7 @@ impl Undelivered {
 #[derive(Default)]
 struct Taken {
     records: usize,
-    /// Objects that cannot be read or parked. These objects stay in the bucket.
+    /// Number of objects that cannot be read or parked. These objects stay in the bucket.
     unreadable: usize,
     /// True if the time was over before all objects were seen.
     more: bool,
@@ -85,7 +85,8 @@ struct Taken {
 impl App {
     pub(crate) async fn parked(&self, until: Timestamp) -> Result<Done, TaskFailed> {
         let now = self.world.clock.now();
-        // The other half of the time is for parked records, so that neither task starves the other.
+        // Half of the time is for the objects of the bucket, and the other half for the parked records, so that neither
+        // work starves the other.
         let half = now.saturating_add(until.duration_since(now) / 2);
         let taken = self.take_in(half.unwrap_or(until)).await;
         let mut consumers: Vec<&dyn Redrive> = vec![&self.projector];
@@ -103,7 +104,8 @@ impl App {
         let unreadable = taken.unreadable + look.unreadable;
         let unfinished = taken.more || look.more;
         if !unfinished {
-            // The count of a part would be too low. The alarm also reacts to minutes without a count.
+            // An unfinished run emits no count, because the count of a part would be too low. The alarm also reacts to
+            // minutes without a count.
             let waiting = u64::try_from(still_parked + unreadable).unwrap_or(u64::MAX);
             self.metrics
                 .emit(self.world.clock.now(), &[("Parked", Unit::Count, waiting)]);
@@ -125,7 +127,7 @@ impl App {
         })
     }
 
-    /// Parks the records of batches that Lambda gave up. The function begins no further object after `until`.
+    /// Parks the records of batches that Lambda discarded. The function begins no further object after `until`.
     async fn take_in(&self, until: Timestamp) -> Result<Taken, TaskFailed> {
         let mut taken = Taken::default();
         let mut after: Option<String> = None;
@@ -165,9 +167,9 @@ impl App {
         }
     }
 
-    /// Parks the records of one object and deletes it. The result is false if the time was over first: the object
-    /// stays, and the next run parks it again. An error is the reason for which the object stays. The error does not
-    /// stop the work on other objects.
+    /// Parks the records of one object and deletes the object. The result is false if the time was over before all
+    /// records were parked. The object then stays in the bucket, and the next run parks its records again. An error is
+    /// the reason for which the object stays. The error does not stop the work on other objects.
     async fn take_in_one(
         &self,
         key: &str,
@@ -201,7 +203,7 @@ impl App {
         Ok(true)
     }
 
-    /// Parks a record. The result is false if the time was over first.
+    /// Parks a record if the time is before `until`. Otherwise the record is not parked, and the result is false.
     async fn park_until(
         &self,
         until: Timestamp,

@@ -1,8 +1,9 @@
-//! The task `reactions`: pending reactions of the contexts, and deadlines.
+//! The task `reactions`: retries the pending reactions of the contexts, and applies deadlines.
 //!
 //! In a choreography, a context stores each reaction that it could not complete at once, with the time of the next
-//! attempt. This task finds the due reactions and calls the context, which retries them. Each context has a lane of its
-//! own, so a context that hangs does not delay the others. Within a lane, compensations come first and deadlines last.
+//! attempt. This task finds the due reactions and calls the function of their context, which retries them. The contexts
+//! are called concurrently, so a context that hangs does not delay the others. For each context, compensations come
+//! first and deadlines last.
 
 use std::time::Duration;
 

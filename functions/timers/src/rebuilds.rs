@@ -1,7 +1,7 @@
-//! The task `rebuilds`: rebuilds of views whose caller stopped.
+//! The task `rebuilds`: continues the rebuilds of views whose caller stopped.
 //!
-//! Until a rebuild has ended, the projector writes two generations, and an old generation is kept. So this task
-//! continues a rebuild that was begun.
+//! Until the rebuild of a view has ended, the projector may write two generations of the view, and the old generation
+//! is kept. So a rebuild must not stay unfinished.
 
 use alpes_projections::{REBUILDER, left_alone, rebuild_on};
 use jiff::Timestamp;

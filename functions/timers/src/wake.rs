@@ -1,8 +1,8 @@
-//! The task `wake`: sagas that are due.
+//! The task `wake`: advances the sagas that are due.
 //!
-//! A saga that waits has an entry with its due time in an index. At that time it sends a command again or gives it up,
-//! looks for events that it missed, or asks for the progress of its execution. This task finds the due sagas and calls
-//! the orchestrator, which moves each saga on or puts it off.
+//! A saga that waits has an entry with its due time in an index. At its due time, the saga retries a command or
+//! abandons it, reads events that it missed, or asks for the progress of its execution in Step Functions. This task
+//! finds the due sagas and calls the orchestrator, which advances each saga or puts it off.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use serde::Deserialize;
 
 use crate::{App, Done, TaskFailed, calls::Lane};
 
-/// Largest number of sagas in need of a person that are counted.
+/// Largest count of the sagas that wait for a person. Further sagas are not counted.
 const STUCK: usize = 1_000;
 
 /// The answer of the orchestrator.

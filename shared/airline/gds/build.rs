@@ -19,7 +19,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// The packed records of a CSV of flights, sorted by key. Rows of one flight are added up.
+/// Packs a CSV of flights into records, sorted by key. If a flight has several rows, their seats are added up.
 fn pack(csv: &str) -> Result<Vec<u8>, Box<dyn Error>> {
     let mut flights: BTreeMap<[u8; record::KEY], u16> = BTreeMap::new();
     for row in csv.lines().skip(1) {

@@ -1,4 +1,4 @@
-//! Requests that make a reservation, and their repetitions.
+//! Tests of requests that make a reservation, and of their repetitions.
 
 use http_testing::{
     SAMPLE, ask, post, read, sample, with_header, with_other_header, without_header,
@@ -68,7 +68,7 @@ fn what_the_client_adds_is_taken_over() {
     );
 }
 
-/// A body with one flight.
+/// The body of a request for a reservation with one flight.
 fn flight(origen: &str, destino: &str, salida: &str, llegada: &str) -> String {
     let leg = json!({
         "fecha_salida": salida,
@@ -81,8 +81,8 @@ fn flight(origen: &str, destino: &str, salida: &str, llegada: &str) -> String {
 
 #[test]
 fn the_fare_is_that_of_where_the_airports_are() {
-    // The source had degrees, minutes and seconds for Antwerp, Brussels and Navi Mumbai, which were once read as
-    // decimals.
+    // For Antwerp, Brussels and Navi Mumbai, one source of airport data has degrees, minutes and seconds that were read
+    // as decimals. The fares need the right positions.
     for (origen, destino, monto) in [("ANR", "BRU", "43.52"), ("NMI", "BOM", "42.64")] {
         let (salida, llegada) = ("2027-11-22T13:10:00Z", "2027-11-22T15:10:00Z");
         let fixture = fixture();
@@ -152,7 +152,7 @@ fn a_repetition_has_the_same_answer_and_no_second_effect() {
     let first = fixture.post_with_key(RESERVA, "clave-1", SAMPLE);
     assert_eq!(first.status, 202);
 
-    // The body is the same JSON in another notation.
+    // This body is the same JSON value in another notation.
     let keys_reversed = |value: &Value| -> String {
         fn write(value: &Value) -> String {
             match value {
@@ -210,7 +210,7 @@ fn a_key_with_another_body_is_refused() {
     );
 }
 
-/// A client may use a key before and after a deployment, and the key must stand for the same reservation.
+/// A client may repeat a request with its key after a deployment, and the key must still lead to the same reservation.
 #[test]
 fn the_reservation_of_a_key_never_changes() {
     let answer = fixture().post_with_key(RESERVA, "clave-1", SAMPLE);
@@ -257,7 +257,7 @@ fn a_key_that_comes_twice_is_refused() {
     assert_eq!(fixture().answer(&read(of_http).unwrap()).status, 202);
 }
 
-/// The sample event of API Gateway with a second value of a header.
+/// The sample event of API Gateway, with a second value added to a header.
 fn sample_with(name: &str, value: &str) -> Request {
     let event = include_str!("../../events/crear_reserva_con_clave.json");
     let mut event: Value = serde_json::from_str(event).unwrap();
@@ -295,8 +295,8 @@ fn the_trace_of_the_caller_goes_with_the_event() {
         (format!("00-{ids}-01-"), None),
         (format!("00-{ids}-01").to_uppercase(), None),
         (format!("00-{}-00f067aa0ba902b7-01", "0".repeat(32)), None),
-        // A later version is read by the form of version 00 and passed on as version 00. Only its flag "sampled"
-        // counts.
+        // A `traceparent` of a later version is read in the form of version 00, and passed on as version 00. Only its
+        // flag "sampled" is kept.
         (format!("01-{ids}-01"), ours("01")),
         (format!("01-{ids}-00"), ours("00")),
         (format!("cc-{ids}-03"), ours("01")),
@@ -326,7 +326,7 @@ fn the_trace_of_the_caller_goes_with_the_event() {
         let expected = expected.map(Value::from);
         assert_eq!(event.get("traceparent"), expected.as_ref(), "{traceparent}");
     }
-    // Of two traces, neither is used.
+    // If a request has two traces, neither is used.
     let fixture = fixture();
     let trace = format!("00-{ids}-01");
     let once = with_header(post(RESERVA, SAMPLE), "traceparent", &trace);
@@ -362,7 +362,7 @@ fn other_methods_and_paths_are_not_there() {
         let answer = fixture.post(path, SAMPLE);
         answer.assert_problem(404, "no-existe", path);
     }
-    // Other functions answer these paths.
+    // Other functions answer these paths, so this function answers 405.
     for path in ["/vuelos/reserva/x", "/sagas", "/sagas/x"] {
         let answer = fixture.post(path, SAMPLE);
         answer.assert_problem(405, "metodo-no-permitido", path);

@@ -1,4 +1,4 @@
-//! Requests that cancel a reservation, at every point of its saga.
+//! Tests of requests that cancel a reservation, at every point of its saga.
 
 use std::{sync::Arc, time::Duration};
 
@@ -34,7 +34,7 @@ fn cancel(fixture: &Fixture, id: IdReserva, motivo: &str) -> Answer {
     fixture.post(&path(id), json!({ "motivo": motivo }).to_string())
 }
 
-/// The answer is 202 with this status.
+/// Asserts that the answer is 202 and says this status of the saga.
 #[track_caller]
 fn assert_accepted(fixture: &Fixture, id: IdReserva, answer: Answer, status: Status) {
     let saga = fixture.saga_of(id).to_string();
@@ -50,7 +50,7 @@ fn assert_cancelled_before(answer: &Answer) {
     assert_eq!(answer.body["detail"], "La reserva ya está cancelada");
 }
 
-/// The `motivo` in the reservation's event.
+/// The `motivo` in the reservation's `ReservaCancelada`.
 fn motivo(fixture: &Fixture, id: IdReserva) -> Value {
     let logged = fixture.logged();
     let found = logged
@@ -138,7 +138,7 @@ fn what_waits_for_a_person_goes_on_waiting() {
     let answer = cancel(&fixture, id, "otra vez");
     assert_accepted(&fixture, id, answer, Status::NeedsIntervention);
 
-    // Once the reservation itself is cancelled, nothing is left to cancel.
+    // Once `ReservaCancelada` is committed, nothing is left to cancel, although the saga still waits for a person.
     let id = fixture.create_in(Status::NeedsIntervention);
     assert_eq!(motivo(&fixture, id), "la prueba lo pide");
     assert_cancelled_before(&cancel(&fixture, id, "otra vez"));
@@ -266,7 +266,7 @@ fn a_bad_body_is_refused_and_changes_nothing() {
     fixture.post(&path(id), longest).accepted();
 }
 
-/// Only the newer build that began a saga may cancel it.
+/// A build that lacks the definition of a saga does not cancel that saga. Only the build that began the saga does.
 #[test]
 fn another_builds_saga_is_left_alone() {
     let fixture = fixture().without_definitions();
@@ -278,7 +278,7 @@ fn another_builds_saga_is_left_alone() {
     assert_eq!(fixture.run_started(), 0);
 }
 
-/// The saga log has the request and its reason.
+/// The saga's log has the request to cancel, with its reason.
 #[test]
 fn the_request_is_in_the_log_of_the_saga() {
     let fixture = fixture();
@@ -367,7 +367,7 @@ mod without_a_coordinator {
         assert_eq!(held(), 0);
     }
 
-    /// The payment provider does not answer until the client has cancelled.
+    /// The payment fails once and is retried after the client has cancelled.
     #[test]
     fn a_payment_that_is_put_off_is_not_made_any_more() {
         let fixture = fixture();
@@ -472,8 +472,8 @@ fn what_step_functions_runs_is_cancelled_once_it_has_ended() {
     assert_cancelled_before(&cancel(&fixture, id, "otra vez"));
 }
 
-/// The request comes before the orchestrator has received the reservation. The coordinator itself undoes it, without an
-/// execution.
+/// The request comes before the orchestrator has received the reservation. The coordinator itself cancels the
+/// reservation, without an execution.
 #[test]
 fn what_step_functions_has_not_begun_is_cancelled_at_once() {
     let fixture = fixture();

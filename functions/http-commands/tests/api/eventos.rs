@@ -1,4 +1,5 @@
-//! The sample events of `events/`. API Gateway REST sends this form, and `cargo lambda watch` sends the form of `_v2`.
+//! Tests of the sample events in `events/`. A REST API of API Gateway sends events in the form of these files, and
+//! `cargo lambda watch` in the form of the files named `_v2`.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +11,7 @@ use lambda_http::Request;
 
 use crate::support::{Fixture, fixture};
 
-/// The reservation, and the id of its saga, in the sample events.
+/// The id of the reservation in the sample events. [`SAGA`] is the id of its saga.
 const ID: &str = "019c1350-4b80-7a11-8c01-5d6e7f8091a2";
 const SAGA: &str = "019c1350-4b81-7b22-9d02-6e7f8091a2b3";
 

@@ -1,4 +1,4 @@
-//! The answers when the infrastructure fails.
+//! Tests of the answers to clients when the infrastructure fails.
 
 use std::{sync::Arc, time::Duration};
 

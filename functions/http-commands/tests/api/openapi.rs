@@ -1,4 +1,4 @@
-//! The function behaves as the API's description says of its commands.
+//! Tests that the function answers as the API's OpenAPI description says.
 
 use alpes_saga::{SagaId, Status};
 use events::IdReserva;
@@ -7,14 +7,14 @@ use http_testing::{Answer, Description, Operation, ask, post};
 
 use crate::support::{Fixture, fixture};
 
-/// The operations of this function.
+/// The operations of the description that this function answers.
 fn operations(description: &Description) -> Vec<Operation> {
     let all = description.operations().into_iter();
     let ours = all.filter(|(path, method)| method != "get" && !path.starts_with("/pruebas/"));
     ours.collect()
 }
 
-/// Sends a body to an operation on this reservation or its saga.
+/// Sends a body to the operation with this path. The id in the path is the reservation's or its saga's.
 fn send(fixture: &Fixture, path: &str, (id, saga): (IdReserva, SagaId), body: &str) -> Answer {
     let id = if path.starts_with("/sagas/") {
         saga.to_string()

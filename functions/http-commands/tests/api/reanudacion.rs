@@ -1,4 +1,4 @@
-//! Requests that resume a saga that waits for a person.
+//! Tests of requests that resume a saga that waits for a person.
 
 use std::sync::Arc;
 
@@ -29,7 +29,7 @@ fn assert_accepted(fixture: &Fixture, id: IdReserva, answer: Answer) {
     assert_eq!(answer.accepted(), expected);
 }
 
-/// The log lines of the saga that persons caused.
+/// The lines of the saga's log that a person's request caused.
 fn said(fixture: &Fixture, id: IdReserva) -> Vec<What> {
     let log = fixture.saga(id).log.into_iter();
     let said = log
@@ -83,7 +83,8 @@ fn what_was_done_by_hand_is_not_done_again() {
     assert!(!events.contains(&"PagoRevertido".to_owned()), "{events:?}");
 }
 
-/// Another person may have resumed the saga, and another step may be stuck since.
+/// Only the step that waits for a person can be marked as done. Meanwhile another person may have resumed the saga, so
+/// a request can name a step that no longer waits.
 #[test]
 fn only_the_step_that_is_stuck_is_marked() {
     let fixture = fixture();
@@ -136,7 +137,7 @@ fn a_saga_that_has_not_begun_needs_nobody() {
     let detail = "La saga está en EnCurso; no requiere intervención";
     assert_eq!(answer.body["detail"], detail);
 
-    // A saga whose id is not that of its reservation cannot be found before it has begun.
+    // A saga whose id differs from the id of its reservation cannot be found before the saga has begun.
     let mut command = fixture.creation();
     command.correlationid = CorrelationId(fixture.world.ids.fresh());
     fixture.take(VUELOS, &command);
@@ -215,7 +216,8 @@ fn when_the_orchestrator_cannot_be_told_the_timers_will() {
     assert_eq!(due(), [fixture.saga_of(id)]);
 }
 
-/// An item that is not a saga is a defect of this system. A saga of another build must wait for that build.
+/// A saga of another build must wait for that build, so the answer is 503. An item that is not a saga is a defect of
+/// this system, so the answer is 500.
 #[test]
 fn what_cannot_be_read_is_not_missing() {
     let fixture = fixture().without_definitions();
@@ -236,7 +238,7 @@ fn what_cannot_be_read_is_not_missing() {
     assert_eq!(answer.body.get("detail"), None);
 }
 
-/// A charge cannot be refunded, and operators resume the saga until its item has no room for another attempt.
+/// The refund of a charge keeps failing, and operators resume the saga until its item has no room for another attempt.
 #[test]
 fn one_that_went_on_too_often_can_still_be_ended_by_hand() {
     let fixture = fixture();
@@ -263,7 +265,7 @@ fn one_that_went_on_too_often_can_still_be_ended_by_hand() {
         assert!(detail.contains("hecho"), "{detail}");
     }
     assert!(resumed > 60, "{resumed}");
-    // Events that arrive meanwhile are still processed.
+    // The saga still processes events that arrive meanwhile.
     fixture.run_sagas();
 
     let nota = "🧾".repeat(MAX_NOTA);

@@ -1,9 +1,9 @@
-//! Requests that are refused. Each answer lists every fault with its place, and no request changes anything.
+//! Tests of requests that are refused. Each answer lists every fault with its place, and no request changes anything.
 //!
-//! The requests are in `../bad_requests.json`, so that other tests can send them too. An entry has `nombre`; `body`, a
-//! text, or `base64` for bytes that are not text; `headers`, besides a Content-Type of JSON; and the expected `status`
-//! and `errores`. `expand` keeps the file short: each `[marker, text, times]`, in turn, replaces every `marker` in body
-//! and headers by `text`, repeated `times` times.
+//! The requests are in `../bad_requests.json`, so that other tests can send them too. An entry has a `nombre`, a
+//! `body`, `headers` that are sent besides a Content-Type of JSON, and the expected `status` and `errores`. For a body
+//! that is not text, `base64` replaces `body`. `expand` keeps the file short: it is a list of `[marker, text, times]`.
+//! Each item, in turn, replaces every `marker` in body and headers by `text`, repeated `times` times.
 
 use std::collections::BTreeSet;
 
@@ -139,7 +139,7 @@ fn every_body_is_taken_as_it_is_and_in_no_other_coding() {
     }
 }
 
-/// The media type has no parameter `charset`, and a `charset` has no effect (RFC 8259, section 11). JSON is UTF-8.
+/// A `charset` in the content type has no effect, because JSON is always UTF-8 (RFC 8259, section 11).
 #[test]
 fn a_charset_changes_nothing_of_json() {
     for charset in ["utf-8", "UTF-8", "iso-8859-1", "utf-16"] {
@@ -160,7 +160,8 @@ fn the_list_has_every_rule_that_a_request_can_break() {
         .flat_map(|entry| entry["errores"].as_array().unwrap().clone())
         .map(|error| error["regla"].as_str().unwrap().to_owned())
         .collect();
-    // All rules except those of other requests: this request names no command and has no reserved word.
+    // A request for a reservation can break all of these rules. The other rules are for other requests, for example
+    // requests that name a command.
     let rules = [
         Regla::Requerido,
         Regla::Tipo,
@@ -220,7 +221,7 @@ fn a_great_many_faults_make_a_bounded_answer() {
     answer.assert_problem(400, "solicitud-invalida", "a great many");
     assert_eq!(answer.errores().len(), parse::MAX_VIOLATIONS);
 
-    // The fault of the header counts as one of them.
+    // The answer lists at most 100 faults, and the fault of the header is one of them.
     let many = format!(r#"{{"itinerarios":[{legs}]}}"#);
     let answer = fixture().post_with_key(RESERVA, "a\tb", many);
     answer.assert_problem(400, "solicitud-invalida", "a great many, and a key");

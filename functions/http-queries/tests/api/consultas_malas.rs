@@ -1,7 +1,7 @@
-//! Queries that are refused. Each answer lists every fault with its place.
+//! Tests of queries that are refused. Each answer lists every fault with its place.
 //!
-//! The queries are in `../bad_queries.json`, so that other tests can send them too: `nombre`, `path`, and the expected
-//! `status` and `errores`.
+//! The queries are in `../bad_queries.json`, so that other tests can send them too. Each entry has `nombre`, `path`,
+//! and the expected `status` and `errores`.
 
 use std::collections::BTreeSet;
 
@@ -50,7 +50,7 @@ fn two_letters() -> impl Iterator<Item = String> {
     letters().flat_map(move |first| letters().map(move |second| format!("{first}{second}")))
 }
 
-/// The answer lists at most as many violations as the answer to a body, so it does not grow with the query.
+/// The answer to a query lists at most 100 violations, like the answer to a body, so its size is limited.
 #[test]
 fn a_great_many_faults_make_a_bounded_answer() {
     // Queries of 7.8 KB: one with as many names as possible, and one with 300 names as long as possible.
@@ -69,7 +69,7 @@ fn a_great_many_faults_make_a_bounded_answer() {
             assert_eq!(answer.errores().len(), parse::MAX_VIOLATIONS, "{told}");
         }
     }
-    // A long name is cut like the name of a field.
+    // The answer cuts a long name of a parameter, as it cuts the name of a field in a body.
     let answer = fixture().get(&format!("/vuelos/reserva?{}=1", "x".repeat(1_000)));
     assert_eq!(
         answer.errores(),

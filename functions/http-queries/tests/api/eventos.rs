@@ -15,7 +15,7 @@ fn path(id: IdReserva) -> String {
     format!("/vuelos/reserva/{id}/eventos")
 }
 
-/// The types of a reservation's events, and the events in the log.
+/// The events that the API lists for a reservation: first their types, then the events themselves.
 fn events(fixture: &Fixture, id: IdReserva) -> (Vec<String>, Vec<Value>) {
     let body = fixture.get(&path(id)).ok();
     let events = body["eventos"].as_array().unwrap().clone();
@@ -85,7 +85,8 @@ fn tell_what_was_undone_in_every_context() {
     let fixture = fixture();
     let id = fixture.create_in(Status::Compensated);
     let (types, told) = events(&fixture, id);
-    // Events with one time are sorted by version; events with one version are in the order of the contexts.
+    // Events with the same time are sorted by version. Events with the same time and version are in the order of the
+    // contexts.
     assert_eq!(
         types,
         [
@@ -107,7 +108,8 @@ fn tell_what_was_undone_in_every_context() {
     assert_eq!(sagas.len(), 1);
 }
 
-/// A reservation that was cancelled before it was made has an event, although it is no reservation.
+/// A cancellation that came before its reservation was made is an event, which this query lists, although the
+/// reservation does not exist.
 #[test]
 fn of_a_tombstone_are_there_and_of_nothing_are_not() {
     let fixture = fixture();
@@ -119,7 +121,7 @@ fn of_a_tombstone_are_there_and_of_nothing_are_not() {
     answer.assert_problem(404, "no-existe", "unknown");
 }
 
-/// An event of the tutorials' own code is stored in that code's envelope, and returned in it.
+/// An event of the tutorials' own code is stored in the envelope of that code, and the answer has the same envelope.
 #[test]
 fn of_the_tutorials_code_are_told_as_they_were_committed() {
     const OLD: &str =

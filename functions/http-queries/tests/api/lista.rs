@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::support::{Fixture, fixture};
 
-/// A reservation that was made, as the list must show it.
+/// The fields of a reservation that the list must show.
 struct Made {
     id: IdReserva,
     cliente: Option<&'static str>,
@@ -123,7 +123,7 @@ fn a_page_has_twenty_unless_asked() {
     let all = fixture.get("/vuelos/reserva?limite=100").ok();
     assert_eq!(all["reservas"].as_array().unwrap().len(), made.len());
     assert_eq!(all["siguiente"], Value::Null);
-    // A page that holds all the rows has no next page.
+    // If a page holds all the rows, the list has no next page.
     let exactly = fixture
         .get(&format!("/vuelos/reserva?limite={}", made.len()))
         .ok();
@@ -136,8 +136,8 @@ fn a_view_without_rows_has_one_empty_page() {
     assert_eq!(body.to_string(), r#"{"reservas":[],"siguiente":null}"#);
 }
 
-/// A reservation that is made while a client pages sorts before the pages that the client has seen. So no page repeats
-/// or skips a reservation.
+/// A reservation that is made while a client reads pages sorts before the pages that the client has read. So no page
+/// repeats or skips a reservation.
 #[test]
 fn paging_is_steady_while_reservations_are_made_and_change() {
     let fixture = fixture();

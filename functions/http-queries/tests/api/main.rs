@@ -1,4 +1,4 @@
-//! The function at its boundary: requests in, answers out, with tables and a log in memory.
+//! Tests of the whole function: it gets requests, and returns answers, with tables and a log in memory.
 
 #![cfg(test)]
 

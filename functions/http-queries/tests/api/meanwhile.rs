@@ -22,12 +22,12 @@ use wiring::Wiring;
 
 use crate::support::{Fixture, fixture};
 
-/// Number of polls after which a query is answered. All queries of a concurrent read are pending by then; a sequential
-/// reader only waits.
+/// Number of polls after which a query is answered. By then all queries of a concurrent read are pending. A sequential
+/// read only waits longer.
 const PATIENCE: usize = 8;
 
-/// Tables that change once a number of queries is answered. Concurrent queries are answered in an order that the test
-/// chooses.
+/// Tables whose content changes after a number of answered queries. Concurrent queries are answered in an order that
+/// the test chooses.
 struct Meanwhile {
     before: Arc<MemoryTables>,
     after: Arc<MemoryTables>,
@@ -35,7 +35,7 @@ struct Meanwhile {
     /// The states, in the order in which their queries are answered.
     order: Vec<EstadoReserva>,
     answered: AtomicUsize,
-    /// Pending queries with their numbers of polls, by their places in the order.
+    /// The pending queries, by their places in `order`, each with its number of polls so far.
     waiting: Mutex<BTreeMap<usize, usize>>,
 }
 
@@ -45,7 +45,7 @@ impl Meanwhile {
         self.order.iter().position(of).unwrap()
     }
 
-    /// Waits while a query that comes earlier in the order is pending.
+    /// Waits while a query with an earlier place in `order` is pending.
     async fn turn(&self, place: usize) {
         let waiting = || self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         waiting().insert(place, 0);
@@ -84,7 +84,8 @@ impl TablesOver for Meanwhile {
     }
 }
 
-/// Six reservations in two of the four states. If `later`, the third reservation is in another state.
+/// A system with six reservations: three in the state `from` and three in the state `to`. If `later`, the third
+/// reservation has changed to the state `to`.
 fn world(from: EstadoReserva, to: EstadoReserva, later: bool) -> (Fixture, Vec<IdReserva>) {
     let fixture = fixture();
     let made = [from, to, from, to, from, to].map(|estado| {

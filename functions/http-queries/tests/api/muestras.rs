@@ -1,4 +1,5 @@
-//! The sample events of `events/`. API Gateway REST sends this form, and `cargo lambda watch` sends the form of `_v2`.
+//! Tests of the sample events in `events/`. A REST API of API Gateway sends events in the form of these files, and
+//! `cargo lambda watch` in the form of the files named `_v2`.
 
 use events::VUELOS;
 use lambda_http::request;
@@ -66,7 +67,7 @@ fn every_sample_event_is_answered_as_its_name_says() {
     }
 }
 
-/// API Gateway REST sends all values of a repeated parameter, and separately its last value.
+/// A REST API of API Gateway sends a repeated parameter twice: with all of its values, and with its last value.
 #[test]
 fn a_parameter_given_twice_is_seen_in_both_forms() {
     let text = include_str!("../../events/reservas.json");

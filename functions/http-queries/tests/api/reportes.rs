@@ -125,7 +125,7 @@ fn a_reservation_is_of_the_day_it_was_made_on_and_counted_once_in_the_state_it_i
 #[test]
 fn a_day_is_one_of_utc() {
     let fixture = fixture();
-    // The clock advances to the last millisecond of the day, and later to the first of the next.
+    // The clock advances to the last millisecond of the day, and then to the first millisecond of the next day.
     fixture.clock.advance(Duration::from_millis(50_399_999));
     fixture.create(None);
     fixture.clock.advance(Duration::from_millis(1));
@@ -165,7 +165,7 @@ fn both_ends_belong_to_it_and_days_without_reservations_do_not() {
     }
 }
 
-/// One reservation on each day, up to today.
+/// The test makes one reservation on each day, up to today.
 #[test]
 fn thirty_days_until_today_unless_asked() {
     let fixture = fixture();
@@ -200,7 +200,7 @@ fn thirty_days_until_today_unless_asked() {
         let rows = totals(&fixture, path);
         assert_eq!(rows.len(), usize::try_from(DEFAULT_DAYS).unwrap());
     }
-    // The default of the last day moves with the time.
+    // The default of `hasta` is today, so it advances with the clock.
     fixture.clock.advance(DAY);
     assert_eq!(rows(&fixture, TOTALES).len(), 29);
 }
@@ -235,7 +235,7 @@ fn without_reservations_there_are_no_rows() {
     for path in [PIVOT, TOTALES] {
         assert_eq!(fixture.get(path).text, r#"{"filas":[]}"#);
     }
-    // A reservation that was cancelled before it was made counts on no day.
+    // A reservation that was cancelled before it was made is counted on no day.
     fixture.cancel(fixture.fresh());
     fixture.project();
     for path in [PIVOT, TOTALES] {

@@ -17,7 +17,7 @@ fn path(id: IdReserva) -> String {
     format!("/vuelos/reserva/{id}")
 }
 
-/// Checks the `origen` of an answer, and returns the answer without it.
+/// Checks the `origen` of an answer, and returns the answer without this field.
 #[track_caller]
 fn from(origen: &str, mut reserva: Value) -> Value {
     let told = reserva.as_object_mut().unwrap().remove("origen");
@@ -153,7 +153,7 @@ fn health_and_description() {
     assert_eq!(description.ok()["openapi"], "3.1.0");
 }
 
-/// The HTTP server before the function removes the body and sends its length.
+/// The function answers HEAD like GET. The HTTP server before the function removes the body and sends its length.
 #[test]
 fn a_head_is_answered_as_a_get() {
     let fixture = fixture();
@@ -171,7 +171,7 @@ fn a_head_is_answered_as_a_get() {
         "/vuelos/reportes/reservas-por-dia".into(),
         "/sagas?estado=EnCurso".into(),
         format!("/sagas/{saga}"),
-        // These queries are refused.
+        // The function refuses these queries.
         "/sagas".into(),
         "/vuelos/reserva?limite=0".into(),
         format!("/vuelos/reserva/{unknown}"),
@@ -268,7 +268,7 @@ fn when_the_tables_fail_the_answer_tells_no_more_than_that() {
     }
 }
 
-/// A stream that this build cannot read is a defect of this system, and never a 404.
+/// An event stream that this build cannot read is a defect of this system, so the answer is 500 and never 404.
 #[test]
 fn a_stream_that_cannot_be_read_is_not_missing() {
     let fixture = fixture();

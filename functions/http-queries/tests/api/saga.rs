@@ -68,7 +68,7 @@ fn one_that_is_complete_waits_for_nothing() {
             "ComandoEnviado",
             "EventoRecibido",
             "Fin",
-            // An event that came with a reply also comes from the log, and is not logged twice.
+            // An event that came with a reply also comes from the Kinesis log, and the saga's log has it only once.
         ]
     );
     // The API shows each stored line in Spanish words.
@@ -131,7 +131,7 @@ fn a_choreography_tells_when_its_events_happened_and_when_each_was_noted() {
     let id = fixture.create_by_choreography();
     fixture.clock.advance(Duration::from_secs(55));
     fixture.run_choreography();
-    // The observer receives the events two seconds later, at a time whose last decimal is 0.
+    // The orchestrator receives the events two seconds later, at a time whose last decimal is 0.
     let noted: Moment = "2026-01-31T10:00:57.120Z".parse().unwrap();
     let left = noted.timestamp().duration_since(fixture.world.clock.now());
     fixture.clock.advance(left.unsigned_abs());
@@ -187,7 +187,8 @@ fn one_that_has_not_begun_is_told_by_the_stream() {
             "origen": "comando",
         });
         assert_eq!(get(&fixture, id).ok(), expected);
-        // The saga is shown as it began, whatever happens to the reservation, until it has received the events.
+        // Until the saga has received its events, the answer shows the saga as at its beginning, whatever happens to
+        // the reservation.
         fixture.pay(id);
         fixture.cancel(id);
         assert_eq!(get(&fixture, id).ok(), expected);
@@ -203,14 +204,14 @@ fn one_that_has_not_begun_is_told_by_the_stream() {
     }
 }
 
-/// Old events, and events that tests commit by hand, may have another correlation id than the reservation's id.
+/// The correlation id of old events, and of events that tests commit by hand, may differ from the reservation's id.
 #[test]
 fn one_of_another_id_that_has_not_begun_is_not_there() {
     let fixture = fixture();
     let mut command = fixture.creation();
     command.correlationid = CorrelationId(fixture.world.ids.fresh());
     fixture.take(VUELOS, &command);
-    // This reservation was never made.
+    // The next reservation is cancelled and was never made.
     let tombstone = fixture.fresh();
     fixture.cancel(tombstone);
     let unknown = fixture.world.ids.fresh();
@@ -246,7 +247,8 @@ fn another_builds_saga_is_not_missing() {
     assert_eq!(answer.header("Retry-After"), Some("1"));
 }
 
-/// The log comes from the history of the execution, in the form of a saga that the coordinator runs.
+/// The log of a saga on Step Functions comes from the history of the execution. It has the same form as the log of a
+/// saga that the coordinator runs.
 #[test]
 fn one_that_step_functions_ran_reads_as_one_of_our_own() {
     let fixture = fixture();

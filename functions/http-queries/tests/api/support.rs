@@ -4,7 +4,7 @@ use http_queries::App;
 
 pub(crate) type Fixture = http_testing::Fixture<App>;
 
-/// The function over ports in memory.
+/// The function under test, with ports in memory.
 pub(crate) fn fixture() -> Fixture {
     Fixture::new(App::new)
 }

@@ -1,4 +1,4 @@
-//! The document in the form of OpenAPI 3.1.
+//! Writes the API's description in the form of OpenAPI 3.1.
 
 use alpes_messages::Problem;
 use http_queries::{DEFAULT_LIMIT, MAX_LIMIT};
@@ -118,7 +118,7 @@ pub(crate) fn answer(description: &str, schema: &Value, examples: &[(&str, Value
     json!({"description": description, "content": {JSON: media}})
 }
 
-/// Answers that refuse: the status, and the name of the response.
+/// The refusals of an operation, each from a status and the name of a shared response.
 pub(crate) fn refusals(refusals: &[(&str, &str)]) -> Map<String, Value> {
     let of = |name: &str| json!({"$ref": format!("#/components/responses/{name}")});
     refusals
@@ -127,7 +127,7 @@ pub(crate) fn refusals(refusals: &[(&str, &str)]) -> Map<String, Value> {
         .collect()
 }
 
-/// The responses of a query: the answer, these refusals, and those of every query.
+/// The responses of a query: the answer, these refusals, and the refusals of every query.
 pub(crate) fn found(answer: Value, more: &[(&str, &str)]) -> Value {
     let mut responses = refusals(more);
     responses.extend(refusals(&[
@@ -138,7 +138,8 @@ pub(crate) fn found(answer: Value, more: &[(&str, &str)]) -> Value {
     responses.into()
 }
 
-/// The responses of an operation with a body: the 202 answer, these refusals, and those of every body.
+/// The responses of an operation with a body: the 202 answer, these refusals, and the refusals of every operation with
+/// a body.
 pub(crate) fn taken(accepted: Value, more: &[(&str, &str)]) -> Value {
     let mut responses = refusals(more);
     responses.extend(refusals(&[
@@ -184,7 +185,7 @@ pub(crate) fn body(
     })
 }
 
-/// The header `Idempotency-Key`; the description says its effect on this operation.
+/// The header `Idempotency-Key`. `description` says the effect of the header on one operation.
 pub(crate) fn key(description: &str) -> Value {
     json!({
         "name": "Idempotency-Key",
@@ -225,7 +226,7 @@ pub(crate) fn page() -> [Value; 2] {
     ]
 }
 
-/// The refusals, as the functions write them.
+/// The shared responses that refuse a request, in the form that the functions write.
 fn problemas() -> Value {
     use alpes_messages::Violation;
     use events::kinds;

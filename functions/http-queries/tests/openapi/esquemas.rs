@@ -562,7 +562,7 @@ pub(crate) fn esquemas() -> Value {
     properties["itinerarios"]["maxItems"] = MAX_LIST.into();
     properties["id_cliente"]["pattern"] = "^[A-Za-z0-9._-]{1,64}$".into();
 
-    // The engine accepts streams of any domain; the API has only those of the three contexts.
+    // The engine accepts event streams of any domain. The API has only the event streams of the three contexts.
     let categories = CONTEXTS.map(|context| context.category).join("|");
     esquemas["StreamId"]["pattern"] = format!("^({categories})-[0-9a-f-]{{36}}$").into();
 
@@ -576,7 +576,7 @@ const WORDS: [(&str, &str); 2] = [
     ("CorrelationId", "IdCorrelacion"),
 ];
 
-/// The schema of this name, with references to the API's names.
+/// Replaces the engine's names by the API's names, in the name of a schema and in its references.
 fn in_words_of_the_api(name: &str, schema: &Value) -> (String, Value) {
     let mut named = (name.to_owned(), schema.to_string());
     for (word, ours) in WORDS {
@@ -660,7 +660,7 @@ fn asked_by_hand() -> Map<String, Value> {
             "additionalProperties": false,
         })
     };
-    // The text must have a character that is not blank.
+    // The text must have at least one character that is not blank.
     let words = |most: usize| json!({"type": ["string", "null"], "minLength": 1, "maxLength": most, "pattern": "\\S"});
     let mut motivo = words(MAX_MOTIVO);
     motivo["default"] = "cancelada por el cliente".into();
@@ -763,7 +763,7 @@ fn describe(esquemas: &mut Map<String, Value>) {
         unused.remove(place);
         match schema {
             Value::Object(object) => object.insert("description".into(), (*text).into()),
-            // This schema accepts any value.
+            // A schema that is not an object is `true`, which accepts any value.
             other => std::mem::replace(other, json!({"description": text})).into(),
         };
     };

@@ -1,7 +1,7 @@
-//! The description of the API. [`documento`] writes it from the types that the functions read and write. The document
-//! is checked in as `infra/openapi.json` and served at `/openapi.json`.
+//! Tests of the API's description. [`documento`] writes the description from the types that the functions read and
+//! write. The description is checked in as `infra/openapi.json` and served at `/openapi.json`.
 //!
-//! `ALPES_BLESS=1 cargo test -p http-queries --test openapi` rewrites it.
+//! `ALPES_BLESS=1 cargo test -p http-queries --test openapi` rewrites the file.
 
 #![cfg(test)]
 
@@ -50,9 +50,9 @@ fn description() -> Description {
     Description(documento::documento())
 }
 
-/// Every operation of the template's API, with the YAML anchor of the function that answers it. The reader knows only
-/// the YAML of this file: each line is a path, a method or an integration, and has an anchor or an alias of an earlier
-/// anchor.
+/// Every operation of the template's API, with the YAML anchor of the function that answers it. This function reads
+/// only the YAML forms of the template: each line is a path, a method or an integration, and may have an anchor or the
+/// alias of an earlier anchor.
 fn template() -> BTreeMap<Operation, String> {
     let template = fs::read_to_string(infra("template.yaml")).unwrap();
     let mut lines = template
@@ -61,7 +61,8 @@ fn template() -> BTreeMap<Operation, String> {
     lines.next().expect("the API's paths");
     let mut found = BTreeMap::new();
     let (mut path, mut method) = (String::new(), String::new());
-    // Anchors: a path's anchor stands for the first path that has it, and a method's anchor for its function.
+    // The anchors found so far: `paths` maps the anchor of a path to that path, and `methods` maps the anchor of a
+    // method to its function.
     let (mut paths, mut methods) = (BTreeMap::new(), BTreeMap::new());
     let mut anchored = None;
     for line in lines.filter(|line| !line.trim().is_empty() && !line.trim().starts_with('#')) {
@@ -199,8 +200,8 @@ fn every_query_is_routed_and_answers_as_described() {
             }
         }
     }
-    // For each of the two times: one of each query, one of each state for sagas and for lists, three missing ids, and
-    // four faulty queries.
+    // The test sends these queries twice: 7 queries that do not concern sagas, one query for a saga of each of the 5
+    // statuses, one query for a list of sagas of each status, 3 queries with a missing id, and 4 faulty queries.
     assert_eq!(seen, 2 * (7 + 5 + 5 + 3 + 4));
 }
 

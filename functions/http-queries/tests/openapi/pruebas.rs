@@ -118,7 +118,7 @@ pub(crate) fn evento() -> Value {
     })
 }
 
-/// The responses of every test endpoint: these refusals and this 202 answer.
+/// The responses of a test endpoint: the 202 answer, these refusals, and the refusals of every test endpoint.
 fn responses(more: &[&str], accepted: Value) -> Value {
     let others = [
         ("404", "NoExiste"),

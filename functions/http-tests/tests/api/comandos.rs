@@ -94,12 +94,13 @@ fn a_command_belongs_to_the_saga_of_its_reservation() {
     let own = fixture.fresh();
     let mut asked = about(fixture.create(None), pago());
     asked["id_correlacion"] = own.to_string().into();
-    // The saga of the stream is used.
+    // The command gets the saga of the reservation's stream, and not the saga that the request names.
     let id: IdReserva = asked["id_reserva"].as_str().unwrap().parse().unwrap();
     let paid = fixture.prueba("pagos/PagarReserva", &asked).accepted();
     let saga = fixture.saga_of(id).to_string();
     assert_eq!(paid["eventos"][0]["correlationid"], saga);
-    // Without a stream, the given saga is used; otherwise a new one is made.
+    // If the reservation has no stream, the command gets the saga that the request names. If the request names none,
+    // the saga gets the reservation's id.
     asked["id_reserva"] = fixture.fresh().to_string().into();
     let paid = fixture.prueba("pagos/PagarReserva", &asked).accepted();
     assert_eq!(paid["eventos"][0]["correlationid"], own.to_string());
@@ -167,7 +168,7 @@ fn with_a_key_a_repetition_has_the_same_answer() {
     other["id_cliente"] = "otro".into();
     let answer = fixture.prueba_with_key("vuelos/CrearReserva", "clave-1", &json!({"data": other}));
     answer.assert_problem(422, "clave-de-idempotencia-reutilizada", "other");
-    // The same key stands for another command at another path.
+    // The same idempotency key at another path makes another command.
     let subject = first.body["eventos"][0]["subject"].as_str().unwrap();
     let cancel = about(subject.parse().unwrap(), json!({"motivo": "x"}));
     fixture

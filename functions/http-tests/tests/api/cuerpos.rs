@@ -1,4 +1,4 @@
-//! Faults of requests that every test endpoint refuses.
+//! Tests of the faults that every test endpoint refuses.
 
 use http_testing::{ask, post, with_header, with_other_header};
 use serde_json::json;
@@ -102,7 +102,7 @@ fn other_methods_and_paths_are_not_there() {
     }
 }
 
-/// Texts in events and commands of tests obey the rule for clients' texts.
+/// The texts that test endpoints accept in events and commands obey the same rule as the texts of clients.
 #[test]
 fn texts_are_held_to_the_rule_of_all_texts() {
     let fixture = fixture();

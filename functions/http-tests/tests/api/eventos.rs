@@ -1,4 +1,4 @@
-//! Tests of events that are committed as given.
+//! Tests of the endpoint that commits events as a request gives them.
 
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -17,7 +17,8 @@ fn path(context: &str, kind: &str) -> String {
     format!("{context}/eventos/{kind}")
 }
 
-/// The golden samples of every type in its newest version: context, type, reservation, data.
+/// The golden samples of the newest version of every event type. Each entry has the context, the type, the reservation
+/// and the data.
 fn samples() -> Vec<(Context, String, IdReserva, Value)> {
     let mut found = vec![];
     for context in CONTEXTS {
@@ -96,7 +97,7 @@ fn an_event_that_says_seats_are_held_holds_them_and_they_are_given_back_once() {
     }
 }
 
-/// Airport codes are keys of the inventory, and tables refuse keys that are too long.
+/// Airport codes are parts of the inventory's keys, and tables refuse keys that are too long.
 #[test]
 fn the_airports_of_seats_are_codes() {
     let fixture = fixture();
@@ -178,7 +179,8 @@ fn events_go_on_in_their_stream_and_its_saga() {
     assert_eq!(alone["correlationid"], asked["id_correlacion"]);
 }
 
-/// Tutorial 8 does this: the events come without a command, and the saga still continues.
+/// In tutorial 8, the student commits the events of the participants by hand, without their commands. The saga still
+/// continues.
 #[test]
 fn a_saga_hears_of_them_as_of_any_other() {
     let fixture = fixture();
@@ -215,7 +217,7 @@ fn with_a_key_a_repetition_has_the_same_answer() {
     ask("dos").assert_problem(422, "clave-de-idempotencia-reutilizada", "other");
 }
 
-/// Each request is refused with these faults, sorted by their texts, and commits nothing.
+/// Asserts that each request is refused with these faults, sorted by their texts, and commits nothing.
 fn assert_refused(fixture: &Fixture, cases: Vec<(&str, Value, Vec<&str>)>) {
     let id = fixture.fresh();
     for (path, data, errores) in cases {
@@ -355,7 +357,7 @@ fn nor_what_other_contexts_could_not_read() {
             sillas("una".into()),
             vec!["data.sillas[0].sillas: tipo"],
         ),
-        // These faults are beyond the schemas. They are found if the data can be read.
+        // The schemas do not exclude this value. The endpoint finds the fault when it decodes the event.
         (
             "gds/eventos/ReservaGDSConfirmada",
             sillas(4_294_967_296_u64.into()),

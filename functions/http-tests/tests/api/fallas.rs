@@ -1,4 +1,4 @@
-//! Tests of setting faults.
+//! Tests of the endpoint that sets faults of participants.
 
 use alpes_messages::Context;
 use alpes_participant::FaultMode;

@@ -1,4 +1,4 @@
-//! Tests of setting free seats.
+//! Tests of the endpoint that sets the free seats of a flight.
 
 use events::GDS;
 use http_testing::sample;

@@ -1,4 +1,4 @@
-//! The function at its boundary: requests in, answers out, with tables, a log and participants in memory.
+//! Tests of the whole function: it gets requests, and returns answers, with tables, a log and participants in memory.
 
 #![cfg(test)]
 

@@ -1,4 +1,5 @@
-//! The sample events of `events/`. API Gateway REST sends this form, and `cargo lambda watch` sends the form of `_v2`.
+//! Tests of the sample events in `events/`. A REST API of API Gateway sends events in the form of these files, and
+//! `cargo lambda watch` in the form of the files named `_v2`.
 
 use crate::support::fixture;
 

@@ -1,4 +1,4 @@
-//! The function behaves as the API's description says of the test endpoints.
+//! Tests that the function answers as the API's OpenAPI description says of the test endpoints.
 
 use events::{COMMANDS, CONTEXTS};
 use http_testing::{Description, Operation, post};
@@ -13,7 +13,7 @@ fn operations(description: &Description) -> Vec<Operation> {
         .collect()
 }
 
-/// A path with the example of each of its parameters.
+/// A path of the description, with each parameter replaced by the parameter's example.
 fn filled(description: &Description, path: &str) -> String {
     let parameters = description.0["paths"][path]["parameters"].as_array();
     parameters

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 pub(crate) type Fixture = http_testing::Fixture<App>;
 
-/// The function over ports in memory.
+/// The function under test, with ports in memory.
 pub(crate) fn fixture() -> Fixture {
     Fixture::new(|wiring| {
         let Ok(app) = App::new(wiring);
@@ -40,7 +40,8 @@ pub(crate) fn about(id: IdReserva, data: Value) -> Value {
     body
 }
 
-/// The golden samples of a context's events, and the list of those of its commands, by the names of their files.
+/// The golden samples of a context, by the names of their files: one file for each sample of an event, and one file
+/// that lists the samples of the commands.
 pub(crate) fn golden(context: &str) -> BTreeMap<String, Value> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/airline/events/samples");
     let files = fs::read_dir(folder.join(context)).unwrap();

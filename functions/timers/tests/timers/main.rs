@@ -1,4 +1,4 @@
-//! The function at its boundary: tasks in, results out, with tables, a log and functions in memory.
+//! Tests of the whole function: it gets tasks, and returns their results, with tables, a log and functions in memory.
 
 #![cfg(test)]
 

@@ -1,4 +1,4 @@
-//! Tests of the task `parked`: the parking lot, and the batches that Lambda gave up.
+//! Tests of the task `parked`: parked records, and the batches that Lambda discarded.
 
 use std::collections::BTreeSet;
 use std::sync::{
@@ -27,7 +27,7 @@ use twins::{ManualClock, MemoryObjects, MemoryTables, Over, TablesOver};
 
 use crate::{support::Fixture, sweep::TASK};
 
-/// The object that Lambda writes to the bucket when it gives up a batch.
+/// The object that Lambda writes to the bucket when it discards a batch of this function.
 fn given_up(function: &str) -> String {
     let batch = include_str!("../../../projector/events/lote_con_ilegible.json");
     json!({
@@ -54,7 +54,8 @@ fn what_the_runtime_gave_up_is_parked_and_can_be_redriven() {
     let put = |key: &str, text: &str| block_on(fixture.objects.put(key, text.as_bytes())).unwrap();
     let key = "aws/lambda/f6d7/shardId-000000000001/2026/01/31/2026-01-31T10.00.00-1";
     put(key, &given_up("aeroalpes-projector"));
-    // LocalStack writes the batch as JSON, not as text of JSON. These records are parked already.
+    // LocalStack writes the batch as a JSON object, and Lambda as a text that contains JSON. This second object has the
+    // records of the first, so they are parked already.
     let mut as_json: Value = serde_json::from_str(&given_up("aeroalpes-projector")).unwrap();
     as_json["payload"] = serde_json::from_str(as_json["payload"].as_str().unwrap()).unwrap();
     put("aws/lambda/f6d7/shardId-000000000002", &as_json.to_string());
@@ -71,7 +72,7 @@ fn what_the_runtime_gave_up_is_parked_and_can_be_redriven() {
         unreadable: 2,
         unfinished: false,
     };
-    // Two of the three records are good, and had failed only for a while.
+    // Two of the three records can be processed. The third stays parked.
     assert_eq!(fixture.handle(PARKING_TASK).unwrap(), looked(6, 2));
     assert_eq!(block_on(fixture.objects.get(key)).unwrap(), None);
     let left = block_on(fixture.objects.list(KeyRange::new("", 10))).unwrap();
@@ -183,7 +184,7 @@ fn slow() -> (Arc<Slow>, Fixture) {
     (slow, fixture)
 }
 
-/// A run of the task, as the schedule starts it once a minute. The run ends before its deadline.
+/// Runs the task as the schedule does once a minute, and asserts that the run ends before its deadline.
 fn timely(fixture: &Fixture) -> Done {
     let (begun, deadline) = (fixture.world.clock.now(), fixture.deadline());
     let done = fixture.handle(PARKING_TASK).unwrap();
@@ -307,8 +308,8 @@ fn one_thing_that_cannot_be_read_stops_nothing_and_stays_as_it_is() {
             format!("record#shardId-000000000001#1{place:05}"),
         )
     };
-    // These entries come from a newer build: an unknown reason, an unknown kind, and an item without a field that ours
-    // have.
+    // A newer build wrote three of the entries: one with an unknown reason, one with an unknown `what`, and one without
+    // the field `detail`.
     for update in [
         Update::of(key(0)).set(Path::of("reason"), "out-of-memory"),
         Update::of(key(2)).set(Path::of("what"), "object"),
@@ -344,7 +345,8 @@ fn one_thing_that_cannot_be_read_stops_nothing_and_stays_as_it_is() {
     assert_eq!(theirs(), before);
 }
 
-/// A bucket that refuses to return one object, or all, and to delete another.
+/// A bucket that refuses to return the objects whose keys begin with the first text, and to delete the objects whose
+/// keys begin with the second text. If the first text is empty, the bucket refuses to list its keys too.
 struct Refusing(Arc<MemoryObjects>, &'static str, &'static str);
 
 fn refuse(key: &str, refused: &str) -> Result<(), ObjectError> {
@@ -393,7 +395,7 @@ fn an_object_or_a_bucket_that_is_refused_keeps_nothing_from_being_tried() {
         unreadable: 2,
         unfinished: false,
     };
-    // The consumer does not answer yet.
+    // The consumer's function is not deployed yet, so every call of it fails.
     assert_eq!(fixture.handle(PARKING_TASK).unwrap(), looked(3, 0, 3));
     assert_eq!(fixture.told(["Parked"]), [5]);
     fixture.functions.deploy(NOTIFIER, |_| async {
@@ -421,7 +423,7 @@ fn whatever_fails_the_timers_alone_free_what_is_parked() {
         fixture.functions.deploy(NOTIFIER, |_| async {
             Ok(br#"{"batchItemFailures":[]}"#.to_vec())
         });
-        // For a while one effect in three fails, loses its answer, or kills the process.
+        // In the first runs, one effect in three fails, loses its answer, or kills the process.
         let faults = Faults::by_chance(Dice::new(seed), 3);
         let sound = fixture.wire(|_| ());
         let flaky = fixture.wire(|ports| {
@@ -450,7 +452,7 @@ fn whatever_fails_the_timers_alone_free_what_is_parked() {
     }
 }
 
-/// Tables that kill the process once it touches one reservation.
+/// Tables that kill the process once it reads an item of one reservation: the read never returns.
 struct Deadly(Arc<MemoryTables>, String);
 
 impl Deadly {
@@ -475,9 +477,9 @@ impl TablesOver for Deadly {
     }
 }
 
-/// A Kinesis mapping, with the settings of the template and the behaviour that AWS documents. When the function dies,
-/// the mapping splits the batch in two, without using up a retry. It retries a single record, and then gives the record
-/// up to the bucket. The mapping counts invocations.
+/// A Kinesis event source mapping, with the settings of the template and the behaviour that AWS documents. When the
+/// function dies, the mapping splits the batch in two, without using up a retry. A single record is retried, and after
+/// the last retry it is written to the bucket. The mapping counts the invocations.
 struct Mapping<'a> {
     tables: Arc<dyn Tables>,
     fixture: &'a Fixture,
@@ -538,11 +540,12 @@ fn a_record_that_kills_the_process_ends_in_the_parking_lot() {
         invocations: Mutex::default(),
     };
     mapping.deliver(batch);
-    // The whole batch, two halves at each of six levels, and three retries.
+    // One invocation got the whole batch, two invocations got the halves at each of six levels, and three were retries.
     assert_eq!(*mapping.invocations.lock().unwrap(), 1 + 2 * 6 + 3);
     assert_eq!(listed(&tables), 63, "all but one are in the view");
 
-    // The timers park the record, retry it, and die too. They do not retry it again at once.
+    // The timers park the record and retry it, which kills the timers too. The next run does not retry the record at
+    // once.
     let deadly_tables = mapping.tables;
     fixture.app = fixture.wire(|ports| ports.tables = deadly_tables);
     let healthy = fixture.wiring.projector();
@@ -562,7 +565,7 @@ fn a_record_that_kills_the_process_ends_in_the_parking_lot() {
         &parked[0].what,
         ParkedWhat::Record { partition_key, .. } if *partition_key == deadly
     ));
-    // A build that does not die of the record processes it.
+    // A projector with sound tables processes the record.
     let redriven = block_on(healthy.redrive(&parked[0])).unwrap();
     assert_eq!(redriven, Redriven::Done);
     assert_eq!(listed(&tables), 64);
@@ -587,7 +590,7 @@ fn handed_over(function: FunctionName) {
         unreadable: 0,
         unfinished: false,
     };
-    // The consumer does not answer yet.
+    // The consumer's function is not deployed yet, so every call of it fails.
     assert_eq!(fixture.handle(PARKING_TASK).unwrap(), looked(3, 0, 3));
     let (heard, calls) = std::sync::mpsc::channel();
     fixture.functions.deploy(function, move |payload| {
@@ -595,7 +598,7 @@ fn handed_over(function: FunctionName) {
         async { Ok(br#"{"batchItemFailures":[]}"#.to_vec()) }
     });
     fixture.clock.advance(Duration::from_mins(1));
-    // Two of the three records are good, and are redelivered one by one.
+    // Two of the three records can be decoded, and are redelivered one by one.
     assert_eq!(fixture.handle(PARKING_TASK).unwrap(), looked(0, 2, 1));
     let batches = calls.try_iter().map(|payload| {
         let event = serde_json::from_slice(&payload).unwrap();

@@ -1,4 +1,4 @@
-//! Tests of the task `reactions`: pending reactions of the contexts, and deadlines.
+//! Tests of the task `reactions`, which retries pending reactions of the contexts and applies deadlines.
 
 use std::{
     sync::{
@@ -37,7 +37,7 @@ fn pagos_of(fixture: &Fixture) -> App<Payload> {
     app
 }
 
-/// Makes reservations by choreography, which `vuelos` has received.
+/// Makes reservations by choreography, and delivers their events to `vuelos`.
 fn made(fixture: &Fixture, count: usize) -> Vec<IdReserva> {
     let app = vuelos_of(fixture);
     let ids: Vec<_> = (0..count).map(|_| fixture.choreographed()).collect();
@@ -137,7 +137,7 @@ fn a_participant_that_is_gone_is_told_by_how_late_reactions_are() {
     fixture.clock.advance(late);
     assert_eq!(fixture.handle(TASK).unwrap(), done([0, 0, 20], SINCE));
     assert_eq!(fixture.told(METRICS), [20, 301]);
-    // One call fails, and delays no other.
+    // The failure of one call delays no other call.
     let calls = AtomicUsize::new(0);
     fixture
         .functions
@@ -154,7 +154,7 @@ fn a_participant_that_is_gone_is_told_by_how_late_reactions_are() {
     assert_eq!(fixture.handle(TASK).unwrap(), done([4, 0, 16], SINCE));
 }
 
-/// A reservation with its seats is approved. Its deadline is met, and causes no work later.
+/// The deadline of a reservation that is approved in time is deleted, and causes no work later.
 #[test]
 fn a_deadline_that_is_met_is_taken_out() {
     let fixture = Fixture::new();
@@ -172,13 +172,13 @@ fn a_deadline_that_is_met_is_taken_out() {
     let app = vuelos_of(&fixture);
     let records = fixture.log.log.records();
     assert_eq!(kinds(&fixture, id), ["ReservaCreada", "ReservaAprobada"]);
-    // The last event may arrive alone, in order, or first.
+    // The last event may arrive alone, in order, or before the first event.
     for heard in [&records[1..], &records[..], &records[..1]] {
         block_on(app.answer(kinesis::batch_of(heard), Timestamp::MAX)).unwrap();
         let left = usize::from(heard.len() == 1 && heard[0] == records[0]);
         assert_eq!(block_on(noted()).unwrap().items.len(), left);
     }
-    // A deadline that was stored after the end has no effect.
+    // A deadline that was stored after the approval has no effect.
     fixture.clock.advance(vuelos::DEADLINE);
     assert_eq!(fixture.handle(TASK).unwrap(), done([1, 0, 0], SINCE));
     assert_eq!(kinds(&fixture, id), ["ReservaCreada", "ReservaAprobada"]);
@@ -209,7 +209,8 @@ async fn yielding() {
     once.await;
 }
 
-/// The calls of the contexts, in order: context, number of reactions, and whether they were deadlines.
+/// The calls of the contexts, in order. Each call has its context, the number of its reactions, and true if the
+/// reactions were deadlines.
 type Calls = Arc<Mutex<Vec<(Context, usize, bool)>>>;
 
 /// One reservation in `vuelos` and one in `pagos` must be undone. Many deadlines have been due for longer. `vuelos`
@@ -275,7 +276,7 @@ fn what_undoes_goes_before_deadlines_and_one_context_never_waits_for_another() {
     assert!(called.is_some() && called < gave_up, "{calls:?}");
 }
 
-/// A reaction that a context cannot read, or that kills it, delays no other.
+/// A reaction that a context cannot read delays no other reaction.
 #[test]
 fn a_reaction_that_cannot_be_read_is_put_off_and_holds_up_no_other() {
     let fixture = Fixture::new();
@@ -298,7 +299,7 @@ fn a_reaction_that_cannot_be_read_is_put_off_and_holds_up_no_other() {
     assert_eq!(fixture.told(METRICS), [1, 240], "operators see it");
 }
 
-/// A new mapping reads the whole log, and the open reservations come last in it.
+/// A new event source mapping redelivers the whole log. The events of the open reservations come last in the log.
 #[test]
 fn a_log_that_is_heard_again_leaves_no_deadlines_and_cancels_nothing_that_goes_on() {
     let fixture = Fixture::new();
@@ -313,7 +314,7 @@ fn a_log_that_is_heard_again_leaves_no_deadlines_and_cancels_nothing_that_goes_o
     block_on(fixture.store().handle(&vuelos::Vuelos, &approve)).unwrap();
     fixture.clock.advance(Duration::from_hours(25));
     let live = fixture.choreographed();
-    // `vuelos` receives the reservation long after its deadline has passed.
+    // `vuelos` receives this reservation long after its deadline has passed.
     fixture.clock.advance(Duration::from_mins(30));
     let app = vuelos_of(&fixture);
     let records = fixture.log.log.records();

@@ -1,4 +1,4 @@
-//! Tests of the task `rebuilds`: rebuilds whose caller stopped.
+//! Tests of the task `rebuilds`, which continues rebuilds whose caller stopped.
 
 use std::{
     sync::{Arc, Mutex},

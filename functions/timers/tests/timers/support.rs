@@ -1,4 +1,4 @@
-//! The function over tables, a log and functions in memory.
+//! The function under test, with tables, a log and functions in memory.
 
 use std::{
     collections::BTreeSet,
@@ -99,7 +99,7 @@ impl Fixture {
         }
     }
 
-    /// The function over changed ports, in the same world.
+    /// The function with changed ports, and the same clock and ids.
     pub(crate) fn wire(&self, change: impl FnOnce(&mut Ports)) -> App {
         let mut ports = self.wiring.platform.clone();
         change(&mut ports);
@@ -141,7 +141,7 @@ impl Fixture {
         command.subject
     }
 
-    /// A command for a reservation by choreography. The test sets its kind and data.
+    /// A command for a reservation by choreography. The test sets the kind and data of the command.
     pub(crate) fn command(&self, subject: IdReserva) -> Command {
         Command {
             subject,
@@ -198,7 +198,7 @@ impl Fixture {
             .collect()
     }
 
-    /// The last values of these metrics.
+    /// The last emitted values of these metrics.
     pub(crate) fn told<const N: usize>(&self, names: [&str; N]) -> [Value; N] {
         let metrics = self.metrics.lock().unwrap();
         let line = metrics.last().expect("metrics were emitted");

@@ -1,4 +1,4 @@
-//! Tests of the task `sweep`: committed events that are not in the log.
+//! Tests of the task `sweep`, which publishes committed events that are not in the log.
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
@@ -73,7 +73,7 @@ fn one_that_cannot_be_published_is_counted_and_holds_up_no_other() {
     let told = fixture.told(["SweeperWaiting", "SweeperFailed", "SweeperAge"]);
     assert_eq!(told, [json!(5), json!(1), json!(11)]);
     assert_eq!(fixture.logged().len(), 4);
-    // The other streams are swept before it.
+    // The event stream that failed is due again only after a pause.
     assert_eq!(fixture.handle(TASK).unwrap(), done(0, 0, 0, None));
     fixture.clock.advance(Duration::from_mins(1));
     assert_eq!(fixture.handle(TASK).unwrap(), done(1, 0, 1, since));
@@ -86,7 +86,7 @@ fn one_that_cannot_be_published_is_counted_and_holds_up_no_other() {
 #[test]
 fn more_than_one_page_is_swept_in_one_run() {
     let fixture = Fixture::new();
-    // More than a page for each of the sixteen buckets, all committed at one moment.
+    // Each of the sixteen partitions of the index has more events than a page, all committed at one moment.
     let count = 16 * 100 + 160;
     for _ in 0..count {
         fixture.pending();
@@ -118,7 +118,7 @@ fn a_sweep_stops_between_two_streams_and_the_next_ones_go_on() {
         fixture.pending();
     }
     fixture.clock.advance(Duration::from_secs(11));
-    // An append takes one second.
+    // Each append takes one second.
     *fixture.log.slow.lock().unwrap() = Some(fixture.clock.clone());
     let mut published = 0;
     while published < count {

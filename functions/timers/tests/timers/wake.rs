@@ -1,4 +1,4 @@
-//! Tests of the task `wake`: sagas that are due.
+//! Tests of the task `wake`, which advances the sagas that are due.
 
 use std::{
     sync::{
@@ -51,7 +51,7 @@ fn created() -> Fact {
     fact(&serde_json::from_str(CREATED).unwrap())
 }
 
-/// Begins sagas that no function has advanced since.
+/// Begins sagas without sending their first command.
 fn begin(fixture: &Fixture, count: usize) -> Vec<SagaId> {
     let sagas = &fixture.sagas();
     let begun = (0..count).map(|_| {
@@ -117,7 +117,7 @@ fn sagas_whose_time_has_come_are_moved_on() {
     deploy(&fixture, Undoing::Works);
     assert_eq!(fixture.handle(TASK).unwrap(), done(0, 0, None, 0));
     assert_eq!(fixture.told(["SagasStuck", "SagaLate"]), [0, 0]);
-    // More sagas than one call takes.
+    // The sagas are more than one call takes.
     let ids = begin(&fixture, 40);
     fixture.clock.advance(Duration::from_secs(61));
     assert_eq!(fixture.handle(TASK).unwrap(), done(40, 0, SINCE, 0));
@@ -159,7 +159,8 @@ fn a_call_that_fails_holds_up_no_other() {
             Ok(woken(ids.len() - 1, 1))
         }
     });
-    // Calls of 16, 16 and 8: the second fails, and the others wake all their sagas but one.
+    // The calls have 16, 16 and 8 sagas. The second call fails. Each of the other two calls wakes all of its sagas but
+    // one, which stays due.
     assert_eq!(fixture.handle(TASK).unwrap(), done(22, 18, SINCE, 0));
 }
 
@@ -199,7 +200,7 @@ fn woken_of(done: &Done) -> [usize; 4] {
     [*found, *woken, *put_off, *failed]
 }
 
-/// Sagas of another build come first. There are more of these sagas than a run with little time can process.
+/// The sagas of another build have been due for longer than the sagas of this build, and are many.
 #[test]
 fn sagas_that_this_build_cannot_move_starve_no_others() {
     let fixture = Fixture::new().with_limits(|limits| limits.sagas = 1);
@@ -217,14 +218,14 @@ fn sagas_that_this_build_cannot_move_starve_no_others() {
     for id in own {
         assert_eq!(estado(&fixture, id), Status::Compensated);
     }
-    // They delay no other saga, and are not forgotten.
+    // The sagas of another build delay no other saga, and are retried after the pause.
     assert_eq!(woken_of(&fixture.handle(TASK).unwrap()), [0, 0, 0, 0]);
     fixture.clock.advance(Duration::from_mins(4));
     assert_eq!(woken_of(&fixture.handle(TASK).unwrap()), [40, 0, 40, 0]);
     assert_eq!(fixture.told(["SagasStuck", "SagaLate"]), [0, 241]);
 }
 
-/// A saga that kills the function that advances it.
+/// One saga kills each invocation that advances it.
 #[test]
 fn a_saga_that_kills_its_call_holds_up_its_neighbours_once() {
     let fixture = Fixture::new();
@@ -255,7 +256,7 @@ fn a_saga_that_kills_its_call_holds_up_its_neighbours_once() {
     assert_eq!(fixture.told(["SagasStuck", "SagaLate"]), [0, 240]);
 }
 
-/// The index has keys that are not ids of sagas, and more sagas of one moment than a page holds.
+/// The index has keys that are not ids of sagas, and has more sagas with one due time than a page holds.
 #[test]
 fn a_run_reads_on_to_the_end() {
     let fixture = Fixture::new().with_limits(|limits| limits.sagas = 2);

@@ -1,4 +1,4 @@
-//! Request bodies in JSON.
+//! Reads request bodies in JSON.
 
 use std::borrow::Cow;
 
@@ -9,14 +9,15 @@ use serde_json::{Map, Value};
 
 use crate::{Header, IDENTITY};
 
-/// Largest body, in bytes. This limit is larger than any body whose event fits the event's own limit of 32 KB.
+/// Largest body, in bytes. A body whose event fits the event's own limit of 32 KB is smaller than this limit.
 pub const MAX_BODY: usize = 64 * 1024;
 
 /// Reads the body as JSON.
 ///
 /// # Errors
 ///
-/// A [`Problem`] if the body is too large, compressed, not JSON, has another content type, or has a field twice.
+/// A [`Problem`] if the body is too large, is compressed, is not JSON, has a field twice, or is sent with another
+/// content type.
 pub fn json_body(request: &Request) -> Result<Value, Problem> {
     let is_said_to_be_json = match Header::of(request, header::CONTENT_TYPE.as_str()) {
         Header::Absent => true,
@@ -41,7 +42,7 @@ pub fn json_body(request: &Request) -> Result<Value, Problem> {
     }
     let text = std::str::from_utf8(&body)
         .map_err(|_| invalid("utf-8", "El cuerpo debe ser texto UTF-8"))?;
-    // A gateway that takes bodies as text replaces bytes that are not UTF-8 by this character.
+    // A gateway that reads bodies as text replaces bytes that are not UTF-8 by U+FFFD.
     if text.contains(char::REPLACEMENT_CHARACTER) {
         let rule = "El cuerpo debe ser texto UTF-8, sin el carácter U+FFFD";
         return Err(invalid("utf-8", rule));
@@ -56,11 +57,11 @@ pub fn json_body(request: &Request) -> Result<Value, Problem> {
     }
 }
 
-/// Reads the body as JSON. A missing body reads as an object without fields.
+/// Reads the body as JSON. If the request has no body, the result is an object without fields.
 ///
 /// # Errors
 ///
-/// The errors of [`json_body`].
+/// A [`Problem`] under the conditions of [`json_body`].
 pub fn optional_json_body(request: &Request) -> Result<Value, Problem> {
     if body(request).is_empty() {
         return Ok(Map::new().into());
@@ -80,8 +81,8 @@ fn invalid(rule: &'static str, text: impl Into<String>) -> Problem {
     Problem::of(kinds::INVALID).at(vec![Violation::new("cuerpo", rule, text)])
 }
 
-/// True if the body has no content coding. The header is a list, and empty items of a list do not count (RFC 9110,
-/// 5.6.1).
+/// True if the body has no content coding. The header `Content-Encoding` is a list of codings, and empty items of the
+/// list do not count (RFC 9110, 5.6.1).
 fn is_uncoded(request: &Request) -> bool {
     let values = request.headers().get_all(header::CONTENT_ENCODING);
     values.iter().all(|value| {
@@ -92,8 +93,8 @@ fn is_uncoded(request: &Request) -> bool {
     })
 }
 
-/// True for the media types of JSON. Parameters do not matter: JSON is UTF-8, and `charset` has no effect (RFC 8259,
-/// 11).
+/// True for the media types of JSON. The parameters of the media type are ignored, because JSON is always UTF-8 and
+/// `charset` has no effect (RFC 8259, 11).
 fn is_json(media: &str) -> bool {
     let essence = media.split(';').next().unwrap_or_default();
     let essence = essence.trim().to_ascii_lowercase();

@@ -1,4 +1,4 @@
-//! Requests in the form in which API Gateway sends them.
+//! Reads requests in the form that API Gateway sends.
 
 use std::mem;
 
@@ -13,12 +13,12 @@ use serde::{Deserialize, Deserializer};
 /// requests from this event.
 ///
 /// A REST API sends each header twice: its last value in `headers`, and all its values in `multiValueHeaders`.
-/// `lambda_http` replaces the second map by the first, which would hide that a header came twice. This type keeps all
-/// values.
+/// `lambda_http` keeps only the values in `headers`, which would hide that a request has a header twice. This type
+/// keeps all values.
 pub struct Event(LambdaRequest);
 
 impl Event {
-    /// The event in the form that `lambda_http` takes.
+    /// The event in the form that `lambda_http` converts to a request.
     pub(super) fn into_inner(self) -> LambdaRequest {
         self.0
     }
@@ -41,7 +41,7 @@ impl From<Event> for Request {
     }
 }
 
-/// All values of every header, from both maps.
+/// All values of every header: `all`, with the headers that only `last` has.
 fn merged(mut all: HeaderMap, last: &HeaderMap) -> HeaderMap {
     let missing: Vec<(HeaderName, HeaderValue)> = last
         .iter()

@@ -1,4 +1,4 @@
-//! Command ids of HTTP requests.
+//! The ids of the commands that HTTP requests send.
 
 use alpes_messages::{CommandId, Problem, Violation};
 use alpes_ports::Ids;
@@ -8,15 +8,16 @@ use uuid::{Uuid, uuid};
 
 use crate::Header;
 
-/// Name of the header.
+/// Name of the header with the idempotency key.
 const HEADER: &str = "idempotency-key";
 const MAX_KEY: usize = 255;
 
-/// Namespace of this system's version 5 UUIDs. The namespace must never change: with another one, idempotency keys in
-/// use would get new command ids.
+/// Namespace of this system's version 5 UUIDs. The namespace must never change, because another namespace would give
+/// new command ids to idempotency keys in use.
 const NAMESPACE: Uuid = uuid!("6f0a6a57-6d0e-5c52-9c5e-0d5f5b3c2a11");
 
-/// Reads the Idempotency-Key of a request, if it has one, and returns it with the body that was read.
+/// Reads the `Idempotency-Key` of a request, if the request has one, and returns the key with the value of `read`,
+/// which is the result of reading the request's body.
 ///
 /// # Errors
 ///
@@ -34,8 +35,8 @@ pub fn with_key<T>(
     }
 }
 
-/// A key may not hold a comma. A proxy may join two headers of one name with a comma (RFC 9110, 5.3), and HTTP APIs of
-/// API Gateway do, so one key with a comma would look like two keys.
+/// Reads the key. A key with a comma is refused, because it may be two keys: a proxy may join two headers of one name
+/// with a comma (RFC 9110, 5.3), and HTTP APIs of API Gateway do so.
 fn key(request: &Request) -> Result<Option<&str>, Violation> {
     let printable = |key: &str| {
         (1..=MAX_KEY).contains(&key.len())
@@ -55,8 +56,8 @@ fn key(request: &Request) -> Result<Option<&str>, Violation> {
     }
 }
 
-/// The id of the command that a request sends. Every repetition of an operation with the same key gets the same id. A
-/// request without a key gets a new id.
+/// The id of the command that a request sends. Every repetition of an operation with the same idempotency key gets the
+/// same command id. A request without a key gets a new command id.
 #[must_use]
 pub fn command_id(operation: &str, key: Option<&str>, ids: &dyn Ids) -> CommandId {
     CommandId(match key {

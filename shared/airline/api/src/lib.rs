@@ -31,14 +31,14 @@ pub use refusal::Refusal;
 pub use routes::{ROUTES, Route, routed};
 pub use trace::traceparent;
 
-/// The header that carries the correlation id back to the caller.
+/// The response header that gives the saga's correlation id to the caller.
 const CORRELATION_HEADER: HeaderName = HeaderName::from_static("x-correlacion");
 
 /// The content coding of a body that is not compressed.
 const IDENTITY: &str = "identity";
 
-/// Splits a path at its slashes for matching, as `["vuelos", "reserva", "…"]`. A path with a slash at its end is
-/// another path, because a relative `Location` would resolve differently.
+/// Splits a path at its slashes for matching, as `["vuelos", "reserva", "…"]`. A path that ends with a slash has one
+/// more, empty segment, so it matches no route. A relative `Location` would resolve differently from that path.
 #[must_use]
 pub fn segments(request: &Request) -> Vec<&str> {
     request.raw_http_path().split('/').skip(1).collect()
@@ -62,14 +62,14 @@ pub fn json(status: StatusCode, body: &impl Serialize) -> Response<Body> {
     answer(status, "application/json", serde_json::to_string(body))
 }
 
-/// A 202 answer that carries the correlation id of its saga.
+/// A 202 answer, with the correlation id of the saga in a header.
 #[must_use]
 pub fn accepted(saga: CorrelationId, body: &impl Serialize) -> Response<Body> {
     let response = json(StatusCode::ACCEPTED, body);
     with_header(response, CORRELATION_HEADER, &saga.to_string())
 }
 
-/// Adds a header to an answer. A text that HTTP headers cannot hold is left out.
+/// Adds a header to an answer. If an HTTP header cannot hold the text, the answer stays without the header.
 #[must_use]
 pub fn with_header(mut response: Response<Body>, name: HeaderName, text: &str) -> Response<Body> {
     if let Ok(value) = HeaderValue::from_str(text) {
@@ -90,8 +90,8 @@ pub fn problem(problem: &Problem) -> Response<Body> {
     let header = if problem.is(kinds::UNAVAILABLE) {
         Some((header::RETRY_AFTER, "1"))
     } else if problem.is(kinds::CODING) {
-        // Only this 415 answer has the header, which tells the client that the content coding is at fault (RFC 9110,
-        // 15.5.16).
+        // Of the 415 answers, only the answer for a content coding has the header `Accept-Encoding`, which tells the
+        // client that the coding is at fault (RFC 9110, 15.5.16).
         Some((header::ACCEPT_ENCODING, IDENTITY))
     } else {
         None
@@ -133,13 +133,13 @@ fn answer(
     response
 }
 
-/// A header that may come at most once.
+/// A header that a request may have at most once.
 enum Header<'a> {
     /// The request lacks the header.
     Absent,
     /// The text of the header.
     Text(&'a str),
-    /// The header comes more than once, or is not text.
+    /// The request has the header more than once, or the header is not text.
     Unreadable,
 }
 

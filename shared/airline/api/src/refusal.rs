@@ -72,8 +72,8 @@ impl From<LoadError> for Refusal {
     fn from(error: LoadError) -> Self {
         match error {
             LoadError::Table(error) => error.into(),
-            // The saga was begun by a newer build that is still being deployed. That build may have ended the saga by
-            // the time the client repeats the request.
+            // The saga was begun by a newer build that is still being deployed. Once the deployment ends, a repetition
+            // of the request can succeed.
             LoadError::UnknownDefinition(..) => HandleError::Unavailable(error.to_string()).into(),
             LoadError::Malformed(..) => HandleError::Broken(error.to_string()).into(),
         }

@@ -22,10 +22,10 @@ pub struct Route {
 
 /// The methods of a path that can only be read.
 const READ: &str = "GET, HEAD";
-/// The method of a path that can only change something.
+/// The method of a path that only accepts commands.
 const DO: &str = "POST";
 
-/// Every path of the API. Each function knows all paths, so each can answer with the methods of any path.
+/// Every path of the API. Each function has the whole list, so that its 405 answer can list the methods of any path.
 pub const ROUTES: &[Route] = &[
     route("/vuelos/reserva", "GET, HEAD, POST"),
     route("/vuelos/reserva/{id}", READ),
@@ -73,8 +73,8 @@ impl Route {
     }
 }
 
-/// Answers a request with `answer`, if the route of its path has its method and this function serves it. Otherwise the
-/// answer is 404, or 405 with the methods of the path.
+/// Answers a request with `answer`, if the path has the request's method and this function serves the path. Otherwise
+/// the answer is 404, or 405 with the methods of the path.
 ///
 /// HEAD is answered like GET, with the body: the HTTP server removes the body and sends its length. For an empty body
 /// the server would send the length 0, which RFC 9110 (8.6) forbids.

@@ -38,7 +38,7 @@ pub const fn estado(status: Status) -> &'static str {
     }
 }
 
-/// The status with this Spanish name; `None` if no status has it.
+/// The status with this Spanish name; `None` if no status has this name.
 #[must_use]
 pub fn status(name: &str) -> Option<Status> {
     Status::ALL.into_iter().find(|one| estado(*one) == name)
@@ -65,7 +65,7 @@ pub const fn sentido(meaning: Meaning) -> &'static str {
     }
 }
 
-/// The word for the way by which the saga received an event.
+/// The word for the way by which the saga received an event: from the log, or in a participant's reply.
 #[must_use]
 pub const fn via(via: Via) -> &'static str {
     match via {
@@ -335,8 +335,8 @@ mod tests {
     const ID: &str = "00000000-0000-0000-0000-000000000001";
     const WHEN: &str = "2026-01-31T10:00:00.000Z";
 
-    /// Pairs of a stored entry and the API's form of that entry. Each form has the time at which the entry was logged,
-    /// and the event that the entry names, if any.
+    /// Pairs of a stored entry and the form in which the API shows the entry. The API's form has the time at which the
+    /// entry was logged, and the event that the entry names, if any.
     fn lines() -> Vec<(Value, Value)> {
         let lines = [
             (

@@ -1,15 +1,15 @@
-//! W3C Trace Context.
+//! Reads the caller's trace (W3C Trace Context).
 
 use lambda_http::Request;
 
 use crate::Header;
 
-/// The flag bit that version 00 defines.
+/// The flag bit "sampled", the only flag that version 00 defines.
 const SAMPLED: u8 = 1;
 
-/// The caller's trace, if the request has exactly one `traceparent` of the form of version 00. A `traceparent` of a
-/// later version is read in the same form, as the specification asks: the text may continue after another dash, and
-/// only the flag "sampled" counts. An invalid trace is ignored and not refused, because it is no part of the request.
+/// The caller's trace, if the request has exactly one `traceparent` of the form of version 00. As the specification
+/// asks, a `traceparent` of a later version is read in the same form: its text may continue after another dash, and
+/// only its flag "sampled" counts. An invalid trace is ignored, and the request is not refused for it.
 #[must_use]
 pub fn traceparent(request: &Request) -> Option<String> {
     let Header::Text(text) = Header::of(request, "traceparent") else {

@@ -31,13 +31,13 @@ alpes_messages::catalogue! {
 /// A type of command.
 #[derive(Clone, Copy)]
 pub struct CommandType {
-    /// The context that decides its commands.
+    /// The context that decides commands of this type.
     pub context: Context,
-    /// Its name.
+    /// The name of the type.
     pub name: &'static str,
-    /// Makes the JSON Schema of its data.
+    /// Makes the JSON Schema of the command's data.
     pub schema: fn() -> Schema,
-    /// Reads data as this type, and writes it again.
+    /// Reads data as the Rust type of the command's data, and writes the data again.
     pub round_trip: fn(&Value) -> serde_json::Result<Value>,
 }
 

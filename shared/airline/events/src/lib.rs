@@ -1,9 +1,9 @@
 //! The messages of the airline. The contexts know one another only by these messages.
 //!
 //! [`Payload`] is the data of an event in its newest version, the domain event. [`catalogue`] lists every event type
-//! with its versions, and [`COMMANDS`] every type of command. `schemas/` and `samples/` hold a JSON Schema and a golden
-//! sample of each; a test refuses a changed schema of an event without a new version. `alpes-messages` defines the
-//! envelopes around the data.
+//! with its versions, and [`COMMANDS`] every type of command. `schemas/` has a JSON Schema, and `samples/` a golden
+//! sample, of each event version and each command. A test refuses a changed schema of an event if the event has no new
+//! version. `alpes-messages` defines the envelopes around the data.
 
 #![deny(missing_docs)]
 
@@ -21,7 +21,7 @@ pub use contexts::{CONTEXTS, GDS, PAGOS, VUELOS};
 /// The id of a reservation. Every message of the airline is about one reservation.
 pub use alpes_messages::SubjectId as IdReserva;
 
-/// The events that this build can decode, also those that the tutorials' own code published.
+/// The events that this build can decode, including the events that the tutorials' own code published.
 pub type Catalogue = alpes_messages::Catalogue<Payload>;
 
 /// The catalogue of this build: every event type, and the envelope of the tutorials' own code.

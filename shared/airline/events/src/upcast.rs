@@ -1,4 +1,4 @@
-//! Upcasters: they convert an old event to the newest version when it is read. Stored events are never rewritten.
+//! Upcasters convert an old event to the newest version when the event is read. Stored events are never rewritten.
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -15,7 +15,7 @@ pub(crate) fn older_envelope(value: &Value) -> Option<Result<Value, DecodeError>
     (specversion == Some("v1")).then(|| envelope(value))
 }
 
-/// Converts the tutorials' envelope to CloudEvents. The data stays as it is, in version 1.
+/// Converts the tutorials' envelope to CloudEvents. The event's data stays as it is, in version 1.
 ///
 /// The tutorials' code published only `ReservaCreada`, once for each reservation, so the event is the first of its
 /// stream. That code had no sagas: the reservation's id becomes the correlation id, and the event's own id becomes its

@@ -1,7 +1,7 @@
-//! Decoding of bytes that may or may not be an event. The result is always a value, never a panic.
+//! Tests of decoding bytes that may or may not be an event. Decoding returns an event or an error, and never panics.
 //!
-//! The two refusals have different consequences. [`DecodeError::UnknownType`] waits for a build that knows the type;
-//! [`DecodeError::Undecodable`] waits for a person.
+//! The two errors have different consequences. A record with the error [`DecodeError::UnknownType`] waits for a build
+//! that knows the type. A record with the error [`DecodeError::Undecodable`] waits for a person.
 
 #![cfg(test)]
 
@@ -54,7 +54,7 @@ fn assert_unknown(result: &Result<(Event, Payload), DecodeError>) {
     );
 }
 
-/// The sample with the value at `pointer` replaced.
+/// The sample, with another value at `pointer`.
 fn with(text: &str, pointer: &str, value: impl Into<Value>) -> Value {
     let mut changed = sample(text);
     *changed.pointer_mut(pointer).expect(pointer) = value.into();
@@ -89,7 +89,8 @@ fn bytes_that_are_no_event_are_undecodable() {
     }
 }
 
-/// The fields in the order of the type. Serde can read a struct from this array, but the array is not an event.
+/// The values of an event's fields, as an array in the order of the Rust type. Serde can read a struct from this array,
+/// but the array is not an event.
 #[test]
 fn fields_without_names_are_undecodable() {
     let mut event = sample(PAID);
@@ -172,7 +173,7 @@ fn an_envelope_at_odds_with_itself_is_undecodable() {
         ("/time", json!(1_669_122_600_123_i64)),
         ("/sagamode", json!("azar")),
         ("/dataschema", json!(null)),
-        // The schema belongs to another context than stream and source.
+        // The `dataschema` belongs to another context than the event's stream and source.
         (
             "/dataschema",
             json!("urn:aeroalpes:esquema:pagos:ReservaPagada:v1"),
@@ -197,7 +198,7 @@ fn data_that_does_not_fit_its_schema_is_undecodable() {
         (CREATED, "/data/itinerarios", json!(null)),
         (CREATED, "/data/pago/monto", json!(100.0)),
         (CREATED, "/data/pago/monto", json!("cien")),
-        // Data of version 2 is invalid in version 1, and the reverse.
+        // Data of version 2 is invalid as version 1, and data of version 1 is invalid as version 2.
         (
             CREATED,
             "/dataschema",
@@ -243,8 +244,8 @@ fn what_a_newer_build_may_know_is_unknown_not_undecodable() {
     assert_unknown(&decode(&with(CREATED_V1, "/type", "ReservaPagada")));
 }
 
-/// This build does not know the stream's context. The event is parked as unknown, and retried by a build that knows the
-/// context.
+/// If a build does not know the context of an event's stream, it parks the event with the reason of an unknown type. A
+/// build that knows the context retries the event.
 #[test]
 fn an_event_of_a_context_to_come_is_unknown() {
     let mut event = sample(CREATED);
@@ -291,7 +292,7 @@ fn context() -> impl Strategy<Value = Context> {
 }
 
 fn timestamp() -> impl Strategy<Value = Timestamp> {
-    // Years from -9999 to 9999, in nanoseconds.
+    // Times of the years -9999 to 9999, in nanoseconds since 1970.
     (
         Timestamp::MIN.as_nanosecond()..=Timestamp::MAX.as_nanosecond(),
         any::<bool>(),
@@ -522,7 +523,7 @@ fn json_value() -> impl Strategy<Value = Value> {
     })
 }
 
-/// Collects the pointer of every place within a value.
+/// Collects the JSON pointer of every place within a value.
 fn pointers(value: &Value, at: &str, found: &mut Vec<String>) {
     found.push(at.to_owned());
     match value {
@@ -540,7 +541,7 @@ fn pointers(value: &Value, at: &str, found: &mut Vec<String>) {
     }
 }
 
-/// Decodes bytes. An event that decodes must be the same after it was written and read again.
+/// Decodes bytes. If they decode to an event, the event must be the same after it was written and read again.
 fn decode_and_again(bytes: &[u8]) -> Result<(), TestCaseError> {
     let catalogue = events::catalogue();
     if let Ok(read) = Event::decode(bytes, &catalogue) {
@@ -599,7 +600,7 @@ proptest! {
             let mut places = vec![];
             pointers(&event, "", &mut places);
             let place: &String = index.get(&places);
-            // A name that got a slash by an earlier change is not a place.
+            // If an earlier change has put a slash into a name, the pointer leads to no place.
             if let Some(found) = event.pointer_mut(place) {
                 *found = value;
             }

@@ -1,8 +1,9 @@
-//! Compares the forms of the messages with the published files in `schemas/` and `samples/`.
+//! Compares the forms of the messages (events, commands and replies) with the published files in `schemas/` and
+//! `samples/`.
 //!
 //! Stored events must stay readable for ever, so the form of an event's data never changes within a version. Three
-//! checks hold that. The schema of the newest version, made from the types, equals its file. The schemas and samples of
-//! events equal the hashes in `versions.lock`. The golden samples of every version still decode.
+//! checks enforce this rule. The schema of the newest version, made from the types, equals its file. The schemas and
+//! samples of events equal the hashes in `versions.lock`. The golden samples of every version still decode.
 //!
 //! # Blessing
 //!
@@ -10,11 +11,11 @@
 //! `versions.lock` for new files. `ALPES_BLESS=1` never changes a file or line that exists, so it cannot bless a
 //! change.
 //!
-//! Envelopes, commands and replies have no version in their names, and are not locked. `ALPES_BLESS=envelopes` rewrites
-//! only their schemas. This rewriting is safe because the samples of events stay locked: a changed envelope that no
-//! longer reads or admits an earlier event still fails. A new field of the envelope must therefore be optional, and is
-//! not written if it is absent. Commands and replies are not stored: only those in flight during a deployment meet the
-//! other form.
+//! The schemas of envelopes, commands and replies have no version in their names, and are not locked.
+//! `ALPES_BLESS=envelopes` rewrites only these schemas. This rewriting is safe because the samples of events stay
+//! locked: if a changed envelope no longer reads or admits an earlier event, a test still fails. A new field of the
+//! envelope must therefore be optional, and an event without the field is written without it. Commands and replies are
+//! not stored. Only a command or reply in flight during a deployment can meet code with another form.
 //!
 //! Samples are written by hand. The sample of an event is `Type.vN.json` or `Type.vN.anything.json`, so a version can
 //! have several samples. `commands.json` lists the samples of a context's commands.
@@ -36,7 +37,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
-// The forms to check.
+// The forms of the messages.
 
 /// A form without a version in its name: the path of its schema, the schema, and a function that reads and writes data.
 struct Unversioned {
@@ -53,7 +54,7 @@ fn unversioned<T: JsonSchema + Serialize + DeserializeOwned>(path: &str) -> Unve
     }
 }
 
-/// The envelopes, then the data of each command.
+/// All forms without a version: the envelopes, and the data of each command.
 fn all_unversioned() -> Vec<Unversioned> {
     let envelopes = [
         unversioned::<Event>("event.json"),
@@ -69,7 +70,7 @@ fn all_unversioned() -> Vec<Unversioned> {
     envelopes.into_iter().chain(commands).collect()
 }
 
-/// Every schema that follows from today's types, by its path.
+/// Every schema that the Rust types of this build give, by its path.
 fn generated() -> BTreeMap<String, Value> {
     let events = events::catalogue();
     let events = events.types().map(|known| {
@@ -92,10 +93,10 @@ fn version_in(path: &str) -> Option<u32> {
     name.split('.').nth(1)?.strip_prefix('v')?.parse().ok()
 }
 
-// The checks, as functions of data.
+// The checks of the forms, as functions of data.
 
-/// The differences between two schemas in the data that they admit. Descriptions and names of parts may differ, so a
-/// better description needs no new version.
+/// Lists the differences between two schemas that change the data that they admit. Descriptions and names of parts may
+/// differ, so a better description needs no new version.
 fn differences(stored: &Value, made: &Value) -> Vec<String> {
     fn walk(at: &str, stored: &Value, made: &Value, found: &mut Vec<String>) {
         match (stored, made) {
@@ -118,7 +119,7 @@ fn differences(stored: &Value, made: &Value) -> Vec<String> {
     found
 }
 
-/// The schema with each reference to a part replaced by the part.
+/// The schema, with each reference to one of its parts replaced by that part.
 fn whole(schema: &Value) -> Value {
     fn put_in(schema: &Value, parts: &Value) -> Value {
         match schema {
@@ -153,7 +154,8 @@ fn bare(schema: &Value) -> Value {
             })
             .map(|(keyword, value)| {
                 let value = match (keyword.as_str(), value) {
-                    // The keys of these objects are names and may equal annotations: a problem has a property `title`.
+                    // The keys of these objects are names of fields or parts, which may be spelt like an annotation: a
+                    // problem has a property `title`.
                     ("properties" | "patternProperties" | "$defs", Value::Object(named)) => named
                         .iter()
                         .map(|(name, schema)| (name.clone(), bare(schema)))
@@ -176,7 +178,7 @@ fn bare(schema: &Value) -> Value {
     }
 }
 
-/// The advice for a form that changed.
+/// The advice to a developer who changed the form with this schema.
 fn advice(path: &str) -> String {
     let form = path.trim_end_matches(".json");
     match (form.rsplit_once(".v"), version_in(path)) {
@@ -210,7 +212,7 @@ fn lock_faults(
         .collect()
 }
 
-/// The lock after blessing.
+/// The lines of `versions.lock` after blessing.
 fn blessed(
     files: &BTreeMap<String, String>,
     lock: &BTreeMap<String, String>,
@@ -222,11 +224,11 @@ fn blessed(
     blessed
 }
 
-// The files.
+// Reading and blessing the published files.
 
 const LOCK: &str = "versions.lock";
 
-/// `schemas/`, `samples/` or [`LOCK`].
+/// The path of `schemas/`, `samples/` or [`LOCK`].
 fn place(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(name)
 }
@@ -249,7 +251,8 @@ fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
     found
 }
 
-/// The hash of each file that never changes: the schemas and samples of events, which have a version in their names.
+/// The hash of each file that must never change. These files are the schemas and samples of events, which have a
+/// version in their names.
 fn hashes() -> BTreeMap<String, String> {
     let below = |folder: &'static str| {
         let files = files(&place(folder)).into_iter();
@@ -276,14 +279,14 @@ fn pretty(value: &Value) -> String {
     format!("{value:#}\n")
 }
 
-/// The stored schemas. Blessing, if asked for, comes before the first read.
+/// The schemas in the files. If blessing is asked for, it comes before the first read.
 static SCHEMAS: LazyLock<BTreeMap<String, Value>> = LazyLock::new(|| {
     bless_if_asked();
     parse(&files(&place("schemas")))
 });
 
-/// The stored samples, as if each sample of a command were a file of its own. Blessing, if asked for, comes before the
-/// first read.
+/// The samples in the files, as if each sample of a command were a file of its own. If blessing is asked for, it comes
+/// before the first read.
 static SAMPLES: LazyLock<BTreeMap<String, Value>> = LazyLock::new(|| {
     bless_if_asked();
     let mut samples = BTreeMap::new();
@@ -340,7 +343,7 @@ fn bless_if_asked() {
     LazyLock::force(&ONCE);
 }
 
-// The promises.
+// The tests of the published files.
 
 #[test]
 fn the_types_have_the_schemas_that_were_agreed_on() {
@@ -387,7 +390,7 @@ fn every_type_and_version_has_a_schema_and_a_sample_and_nothing_else_has() {
     let schemas: BTreeSet<_> = SCHEMAS.keys().cloned().collect();
     assert_eq!(schemas, expected, "left: schemas/, right: the catalogue");
 
-    // The sample of an event or a command also shows its envelope.
+    // The sample of an event or a command is also a sample of its envelope.
     let mut sampled: BTreeSet<_> = SAMPLES.keys().map(|path| schema_of(path)).collect();
     sampled.extend(["event.json", "command.json"].map(String::from));
     assert_eq!(sampled, expected, "left: samples/, right: the catalogue");
@@ -436,7 +439,7 @@ fn samples_of_events_fit_their_schemas_and_decode() {
         };
         let schema = schema_of(path);
         assert_valid(&schema, &sample["data"], path);
-        // The tutorials' own envelope is older than the schemas, so it has none.
+        // The envelope of the tutorials' own code is older than the schemas, so it has no schema.
         if sample["specversion"] != "v1" {
             assert_valid("event.json", sample, path);
             let named = schema.trim_end_matches(".json").replace(['/', '.'], ":");
@@ -535,7 +538,7 @@ fn the_first_version_is_lifted_field_by_field() {
     assert_eq!(created.itinerarios, []);
     assert_eq!(created.pago, None);
 
-    // A known client is kept.
+    // The upcaster keeps a client other than "None".
     let mut named = sample.clone();
     named["data"]["id_cliente"] = "cliente-42".into();
     let (_, payload) = Event::decode(named.to_string().as_bytes(), &events::catalogue()).unwrap();
@@ -545,7 +548,7 @@ fn the_first_version_is_lifted_field_by_field() {
     assert_eq!(created.id_cliente.as_deref(), Some("cliente-42"));
 }
 
-// The checks can fail.
+// Tests that the checks can fail.
 
 #[test]
 fn a_changed_schema_is_reported() {

@@ -1,7 +1,7 @@
 //! The number of seats of a flight.
 //!
 //! The build script packs the capacities of real flights into sorted records of one width. A lookup is a binary search
-//! in these bytes, so a starting process builds no table.
+//! in the packed bytes, so a starting process builds no table.
 
 use jiff::Timestamp;
 
@@ -14,7 +14,8 @@ const WIDTH: usize = KEY + SEATS;
 
 const DATA: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/capacities.bin"));
 
-/// The seats of a flight: those of the aircraft that flew the flight, or [`DEFAULT_SEATS`] for an unknown flight.
+/// The number of seats of a flight. For a flight of the reference data, it is the seats of the aircraft that flew the
+/// flight. For any other flight it is [`DEFAULT_SEATS`].
 #[must_use]
 pub fn capacity(origen: &str, destino: &str, fecha_salida: Timestamp) -> u32 {
     known(origen, destino, fecha_salida).unwrap_or(DEFAULT_SEATS)
@@ -43,7 +44,7 @@ mod tests {
 
     use super::*;
 
-    /// The flights of the source, read row by row without packing.
+    /// The flights of the CSV with their seats, read row by row without packing.
     fn source() -> BTreeMap<(String, String, Timestamp), u32> {
         let mut text = String::new();
         GzDecoder::new(&include_bytes!("../data/flights_h1.csv.gz")[..])
@@ -81,7 +82,8 @@ mod tests {
 
     #[test]
     fn rows_of_one_flight_add_up() {
-        // The source has two rows for this flight: aircraft of 149 and of 55 seats.
+        // The CSV has two rows for this flight: one with an aircraft of 149 seats, and one with an aircraft of 55
+        // seats.
         let departure = "2013-01-05T14:00:00Z".parse().unwrap();
         assert_eq!(capacity("EWR", "ATL", departure), 149 + 55);
     }

@@ -18,8 +18,8 @@ use crate::inventory::{self, Vuelo};
 
 /// Largest number of items in a list of itinerarios, odos, segmentos or legs.
 pub const MAX_LIST: usize = 99;
-/// Largest number of distinct flights of one confirmation. A transaction has room for 100 writes, and the commit takes
-/// one of them.
+/// Largest number of distinct flights of one confirmation. A transaction has room for 100 writes, and the commit of the
+/// event is one of these writes.
 pub const MAX_FLIGHTS: usize = 99;
 
 /// The `motivo` of a failure for lack of seats.
@@ -87,11 +87,11 @@ fn read_aeropuerto(node: Node<'_>, violations: &mut Violations) -> Option<Aeropu
     })
 }
 
-/// Decides a confirmation. A reservation whose confirmation has an outcome keeps that outcome. A reservation whose
+/// Decides a confirmation. A repeated confirmation of a reservation returns the first outcome. A reservation whose
 /// confirmation was reverted gets no seats any more.
 ///
-/// The outcome is `ReservaGDSConfirmada`, with the writes that take the seats, or `ConfirmacionFallida` after some of
-/// those writes were refused.
+/// The outcome is `ReservaGDSConfirmada` with the writes that take the seats. If the transaction refused some of these
+/// writes, the outcome of the second decision is `ConfirmacionFallida`.
 pub(crate) fn decide(case: &Case<'_, Payload>) -> Result<Decision, Problem> {
     let ConfirmarReserva { itinerarios } = parse(&case.command.data).map_err(invalid)?;
     let reverted = |payload: &Payload| matches!(payload, Payload::ConfirmacionGDSRevertida(_));
@@ -132,7 +132,7 @@ pub(crate) fn decide(case: &Case<'_, Payload>) -> Result<Decision, Problem> {
     })
 }
 
-/// The event of a failure that a test asked for; `None` if the stream already has an event.
+/// The event of a failure that a test asked for; `None` if the reservation's stream in `gds` already has an event.
 pub(crate) fn failure(case: &Case<'_, Payload>) -> Option<NewEvent> {
     let undecided = case.history.is_empty();
     undecided.then(|| failed(case, parse::FALLA_INDUCIDA, vec![]))
@@ -148,7 +148,8 @@ fn failed(case: &Case<'_, Payload>, motivo: &str, sin_sillas: Vec<Sillas>) -> Ne
     .into()
 }
 
-/// The seats that a journey needs: each flight once, in order, with one seat for each leg on it.
+/// The seats that a journey needs. Each flight is listed once, in the order of the flights' keys, with one seat for
+/// each leg on the flight.
 fn seats(itinerarios: &[Itinerario]) -> Vec<Sillas> {
     let legs = itinerarios
         .iter()

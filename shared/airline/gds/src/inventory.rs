@@ -1,4 +1,4 @@
-//! The taken seats, one item for each flight.
+//! The taken seats of flights. The table has one item for each flight.
 //!
 //! | attribute | content |
 //! | --- | --- |
@@ -6,8 +6,8 @@
 //! | `ocupadas` | seats of the capacity that cannot be taken; a confirmation checks this number |
 //! | `reservadas` | seats that reservations hold |
 //!
-//! Both numbers change together, in the transaction that commits the event. `ocupadas` and `reservadas` differ only on
-//! a flight whose free seats were set by a test. Setting the free seats changes `ocupadas`, which can then be negative.
+//! Both numbers change together, in the transaction that commits the event. `ocupadas` and `reservadas` differ only for
+//! a flight whose free seats a test has set. Setting the free seats changes only `ocupadas`, which can become negative.
 //! A flight without an item has all of its seats free.
 
 use std::{collections::BTreeMap, fmt};
@@ -43,22 +43,22 @@ pub struct Vuelo {
 /// The seats of a flight.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Inventory {
-    /// Seats of the aircraft.
+    /// Number of seats of the aircraft.
     pub capacity: u32,
-    /// Seats that can still be taken. Negative if more seats are taken than exist.
+    /// Number of seats that can still be taken. It is negative if more seats are taken than exist.
     pub free: i64,
-    /// Seats that reservations hold.
+    /// Number of seats that reservations hold.
     pub held: i64,
 }
 
 impl Vuelo {
-    /// The number of seats of the flight.
+    /// The number of seats of the flight; see [`capacity()`](crate::capacity()).
     #[must_use]
     pub fn capacity(&self) -> u32 {
         capacity(&self.origen, &self.destino, self.fecha_salida)
     }
 
-    /// A number of seats on this flight, in the form of the events.
+    /// A number of seats on this flight, as events have it.
     pub(crate) fn seats(self, sillas: u32) -> Sillas {
         Sillas {
             origen: self.origen,
@@ -112,8 +112,8 @@ pub(crate) fn give_back(sillas: &[Sillas]) -> Vec<Write> {
     moves(sillas, -1)
 }
 
-/// The writes that keep the inventory in step with an event that a test commits without a decision. These writes do not
-/// check for free seats, because the event says that the seats are held or given back.
+/// The writes that keep the inventory in step with an event that a test commits without a decision. The writes do not
+/// check for free seats, because the event already says that the seats are held or given back.
 #[must_use]
 pub fn moved_by(event: &NewEvent) -> Vec<Write> {
     let data = &event.data;
@@ -129,7 +129,8 @@ pub fn moved_by(event: &NewEvent) -> Vec<Write> {
     moved.unwrap_or_default()
 }
 
-/// One write for each flight, even if the list has the flight more than once.
+/// The writes that take seats (`way` is 1) or give them back (`way` is -1). Each flight has one write, even if the list
+/// has the flight more than once.
 fn moves(sillas: &[Sillas], way: i64) -> Vec<Write> {
     let mut flights: BTreeMap<Vuelo, i64> = BTreeMap::new();
     for told in sillas {
@@ -168,7 +169,7 @@ fn number(item: &Item, attribute: &str) -> i64 {
 }
 
 /// Sets the number of free seats of a flight, however many seats reservations hold. Only tests use this function.
-/// Reservations keep the seats that they hold, and can give them back as before.
+/// Reservations keep the seats that they hold, and can still give back these seats.
 ///
 /// # Errors
 ///

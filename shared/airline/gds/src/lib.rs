@@ -13,8 +13,8 @@
 //! | [`capacity()`] | the number of seats of a flight |
 //!
 //! The decision takes seats without reading the inventory first: only the conditions of the transaction check the
-//! inventory. If some conditions fail, the event store asks for a second decision and names the refused writes, and
-//! that decision is the failure. So the reservation has its seats exactly when the event is committed, and no two
+//! inventory. If some conditions fail, the event store names the refused writes and asks for a second decision, which
+//! is `ConfirmacionFallida`. So the reservation has its seats exactly when the event is committed, and no two
 //! reservations get the last seat.
 
 #![deny(missing_docs)]
@@ -44,7 +44,7 @@ pub const CONFIRMAR_RESERVA: &str = "ConfirmarReserva";
 /// Gives back the seats of a reservation. Its data is [`events::gds::RevertirConfirmacion`].
 pub const REVERTIR_CONFIRMACION: &str = "RevertirConfirmacion";
 
-/// The way in which this context fails when a test asks for a failure.
+/// The command that fails when a test asks this context for a failure, and the event of the failure.
 pub const FAILURE: Failure<Payload> = Failure {
     command: CONFIRMAR_RESERVA,
     event: confirmar_reserva::failure,

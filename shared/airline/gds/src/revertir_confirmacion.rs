@@ -1,4 +1,4 @@
-//! `RevertirConfirmacion`: undoes `ConfirmarReserva`, whatever its outcome.
+//! `RevertirConfirmacion`: undoes `ConfirmarReserva`, whatever the outcome of `ConfirmarReserva`.
 
 use alpes_event_store::{Case, Decision};
 use alpes_messages::{Event, Problem};
@@ -9,8 +9,8 @@ use events::{
 
 use crate::inventory;
 
-/// Decides a reversal. A reversal gives back the seats of the reservation once. A reservation without seats can get
-/// none from then on.
+/// Decides a reversal. The first reversal gives back the seats of the reservation, if it holds seats. After a reversal
+/// the reservation can get no seats.
 ///
 /// The outcome is `ConfirmacionGDSRevertida`, with the writes that give the seats back.
 pub(crate) fn decide(case: &Case<'_, Payload>) -> Result<Decision, Problem> {

@@ -11,18 +11,19 @@ use crate::SECRET;
 /// An HTTP answer, split into status, headers and body.
 #[derive(Debug)]
 pub struct Answer {
-    /// Its status.
+    /// The HTTP status.
     pub status: StatusCode,
-    /// Its headers.
+    /// The headers.
     pub headers: HeaderMap,
-    /// Its body as text, byte for byte.
+    /// The body as text, byte for byte.
     pub text: String,
-    /// Its body, parsed as JSON.
+    /// The body, parsed as JSON.
     pub body: Value,
 }
 
 impl Answer {
-    /// Reads a response. Panics if its body is not JSON, or if it quotes an error text of the infrastructure.
+    /// Reads a response. Panics if the body is not JSON, or if the answer contains [`SECRET`](crate::SECRET), an error
+    /// text of the infrastructure.
     pub fn of(response: Response<Body>) -> Self {
         let (parts, body) = response.into_parts();
         let Body::Text(text) = body else {
@@ -56,7 +57,7 @@ impl Answer {
         assert!(title.is_some_and(|title| !title.is_empty()), "{name}");
     }
 
-    /// The entries of its `errores`, each as `campo: regla`.
+    /// The entries of `errores` in the body, each as `campo: regla`.
     pub fn errores(&self) -> Vec<String> {
         let errores = self.body["errores"].as_array();
         let error = |error: &Value| {
@@ -67,7 +68,7 @@ impl Answer {
         errores.map_or(vec![], |errores| errores.iter().map(error).collect())
     }
 
-    /// Its body. Panics if the answer has another status or is a problem.
+    /// The body. Panics if the answer has another status or is a problem.
     #[track_caller]
     fn of_status(self, status: u16) -> Value {
         assert_eq!(self.status, status, "{}", self.text);
@@ -75,13 +76,13 @@ impl Answer {
         self.body
     }
 
-    /// The body of a 200. Panics on any other status.
+    /// The body of a 200 answer. Panics on any other status.
     #[track_caller]
     pub fn ok(self) -> Value {
         self.of_status(200)
     }
 
-    /// The body of a 202. Panics on any other status.
+    /// The body of a 202 answer. Panics on any other status.
     #[track_caller]
     pub fn accepted(self) -> Value {
         self.of_status(202)

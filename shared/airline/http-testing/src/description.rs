@@ -1,4 +1,4 @@
-//! The API's OpenAPI description, which answers are compared with.
+//! The API's OpenAPI description. Tests compare answers with this description.
 
 use std::collections::BTreeSet;
 
@@ -9,11 +9,11 @@ use crate::Answer;
 /// An OpenAPI 3.1 description of the API.
 pub struct Description(pub Value);
 
-/// A path and its method.
+/// A path and one of its methods.
 pub type Operation = (String, String);
 
 impl Description {
-    /// The description that the API serves.
+    /// The description that the API serves at `/openapi.json`.
     pub fn served() -> Self {
         let text = include_str!("../../../../infra/openapi.json");
         Self(serde_json::from_str(text).unwrap())
@@ -36,7 +36,8 @@ impl Description {
         &self.0["paths"][path][method]
     }
 
-    /// The description of an operation's answer with this status; `None` if there is none.
+    /// The description of an operation's answer with this status; `None` if the operation has no answer with this
+    /// status.
     pub fn response(&self, operation: &Operation, status: u16) -> Option<&Value> {
         let responses = &self.operation(operation)["responses"];
         let response = responses.get(status.to_string())?;

@@ -6,7 +6,7 @@ use alpes_ports::{
 };
 use async_trait::async_trait;
 
-/// The text of an infrastructure error. No answer to a client may contain it.
+/// The text of an infrastructure error. No answer to a client may contain this text.
 pub const SECRET: &str = "arn:aws:dynamodb:us-east-1:123456789012:table/streams";
 
 /// A log that fails on every append.

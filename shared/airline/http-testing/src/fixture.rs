@@ -1,4 +1,4 @@
-//! The function under test, with the system behind it.
+//! The HTTP function under test, with all other functions behind it.
 
 use std::{ops::Deref, sync::Arc};
 
@@ -12,10 +12,10 @@ use wiring::{Build, Wiring};
 
 use crate::{Answer, System, ask, post, with_header};
 
-/// A function behind the API, with the system behind it. A fixture has the methods of its system.
+/// The function under test, with the [`System`] behind it. A fixture also has the methods of its system.
 pub struct Fixture<A> {
     system: System,
-    /// The ports of the function.
+    /// The ports of the function under test.
     pub ports: Ports,
     make: fn(&Wiring<Ports>) -> A,
     app: A,
@@ -30,7 +30,7 @@ impl<A> Deref for Fixture<A> {
 }
 
 impl<A: HttpApp> Fixture<A> {
-    /// The function that `make` makes, over the ports of a new system.
+    /// A fixture with a new system. `make` makes the function under test from the system's wiring.
     pub fn new(make: fn(&Wiring<Ports>) -> A) -> Self {
         let system = System::new();
         let ports = system.ports();
@@ -64,7 +64,7 @@ impl<A: HttpApp> Fixture<A> {
         self.over(|ports| ports.functions = functions)
     }
 
-    /// The same fixture in a build that has no definition of the sagas.
+    /// The same fixture, with the function of a build that has no saga definitions.
     pub fn without_definitions(mut self) -> Self {
         let build = Build {
             definitions: Definitions::default(),
@@ -84,12 +84,12 @@ impl<A: HttpApp> Fixture<A> {
         self.answer(&ask("GET", path))
     }
 
-    /// Posts to a path.
+    /// Sends a POST with this body to a path.
     pub fn post(&self, path: &str, body: impl Into<Body>) -> Answer {
         self.answer(&post(path, body))
     }
 
-    /// Posts to a path with an Idempotency-Key.
+    /// Sends a POST with this body and this `Idempotency-Key` to a path.
     pub fn post_with_key(&self, path: &str, key: &str, body: impl Into<Body>) -> Answer {
         self.answer(&with_header(post(path, body), "Idempotency-Key", key))
     }

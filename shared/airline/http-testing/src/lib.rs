@@ -1,5 +1,5 @@
-//! For tests of the functions behind the HTTP API: requests in the form that API Gateway sends, answers with
-//! assertions, and all other functions over twins in memory.
+//! Helps to test the functions behind the HTTP API. This crate has requests in the form that API Gateway sends, answers
+//! with assertions, and all other functions over twins (ports in memory).
 //!
 //! ```text
 //! ask, post, samples ──► the function under test ──► Answer

@@ -21,9 +21,9 @@ impl io::Write for Sink {
     }
 }
 
-/// Captures log lines, separately for each test. Call it first in every test of a program that uses [`logged`];
-/// [`crate::System::new`] calls it. `tracing` remembers for each call site whether a subscriber listens. Without this
-/// call first, the lines of a call site that ran earlier in another test can be missed.
+/// Captures log lines, separately for each test. If a test program uses [`logged`], every test of it must call this
+/// function first; [`crate::System::new`] does so. `tracing` remembers for each call site whether a subscriber listens.
+/// If another test ran a call site before this call, the lines of that call site can be missed.
 pub fn listen() {
     static LISTENS: Once = Once::new();
     LISTENS.call_once(|| {
@@ -33,7 +33,7 @@ pub fn listen() {
     });
 }
 
-/// Runs `work` on this thread and returns its result with the lines that it logged, each a JSON object.
+/// Runs `work` on this thread. Returns the result of `work`, with the log lines of `work`, each a JSON object.
 pub fn logged<T>(work: impl FnOnce() -> T) -> (T, Vec<Value>) {
     listen();
     LOGGED.take();

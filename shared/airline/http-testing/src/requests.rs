@@ -1,4 +1,5 @@
-//! Requests, made from the events that API Gateway sends, by the code that the functions themselves use.
+//! Requests for tests. Each request is made from an event in the form that API Gateway sends, by the code that the
+//! functions themselves use.
 
 use std::{collections::BTreeMap, fs, path::Path};
 
@@ -15,14 +16,14 @@ pub fn sample() -> Value {
     serde_json::from_str(SAMPLE).unwrap()
 }
 
-/// The API Gateway event that a request was made from, kept as an extension of the request.
+/// The API Gateway event from which a request was made. The request keeps the event as an extension.
 #[derive(Clone)]
 struct Sent(Value);
 
 /// A request for a path with its query and no body, in the form in which a REST API of API Gateway sends it.
 ///
-/// The event has AWS's form: the path stays percent-encoded and the query is decoded. Of a repeated name the
-/// single-value maps have the last value. A map without entries is null.
+/// As at AWS, the event's path stays percent-encoded and its query is decoded. If the query repeats a name, the map
+/// with single values has the last value. A map without entries is null.
 pub fn ask(method: &str, path: &str) -> Request {
     let (path, query) = path.split_once('?').unwrap_or((path, ""));
     let (mut last, mut all) = (Map::new(), Map::new());
@@ -86,7 +87,7 @@ fn made_of(event: Value) -> Request {
 ///
 /// # Errors
 ///
-/// A text that is not an API Gateway event.
+/// The text is not an API Gateway event.
 pub fn read(event: &str) -> serde_json::Result<Request> {
     Ok(serde_json::from_str::<Event>(event)?.into())
 }
@@ -99,14 +100,15 @@ fn changed(mut request: Request, change: impl FnOnce(&mut Value)) -> Request {
     made_of(event)
 }
 
-/// Adds a value of a name to the two maps of an event.
+/// Adds a value to the two maps of an event: to the map with the last value of each name, and to the map with all
+/// values.
 fn add(last: &mut Map<String, Value>, all: &mut Map<String, Value>, name: &str, value: &str) {
     last.insert(name.to_owned(), value.into());
     let values = all.entry(name).or_insert_with(|| json!([]));
     values.as_array_mut().unwrap().push(value.into());
 }
 
-/// A part of a query, decoded as API Gateway does it.
+/// A name or value of a query, decoded as API Gateway decodes it.
 fn decoded(text: &str) -> String {
     let (mut bytes, mut rest) = (vec![], text.as_bytes());
     while let Some((first, after)) = rest.split_first() {
@@ -126,7 +128,7 @@ fn decoded(text: &str) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-/// A POST with this body and the content type JSON, also where the body is not JSON.
+/// A POST request with this body. The content type is JSON, even if the body is not.
 pub fn post(path: &str, body: impl Into<Body>) -> Request {
     let (body, encoded) = match body.into() {
         Body::Text(text) => (text.into(), false),
@@ -140,7 +142,7 @@ pub fn post(path: &str, body: impl Into<Body>) -> Request {
     })
 }
 
-/// The request with an additional header, which may repeat a name.
+/// The request with an additional header. If the request already has a header of this name, it then has both.
 pub fn with_header(request: Request, name: &str, value: &str) -> Request {
     changed(request, |event| {
         let mut maps = ["headers", "multiValueHeaders"].map(|map| event[map].take());
@@ -161,13 +163,13 @@ pub fn without_header(request: Request, name: &str) -> Request {
     })
 }
 
-/// The request with this value as the only one of the header `name`.
+/// The request with this value as the only value of the header `name`.
 pub fn with_other_header(request: Request, name: &str, value: &str) -> Request {
     with_header(without_header(request, name), name, value)
 }
 
-/// Every sample event of a folder, by its name. A name that ends in `_v2` has the form that `cargo lambda watch` sends;
-/// the others have that of an API Gateway REST API.
+/// Every sample event of a folder, by its name. A file whose name ends in `_v2` has the form that `cargo lambda watch`
+/// sends. Every other file has the form that a REST API of API Gateway sends.
 pub fn samples(folder: impl AsRef<Path>) -> BTreeMap<String, Request> {
     let files = fs::read_dir(folder).unwrap();
     let files = files.map(|entry| {

@@ -1,4 +1,4 @@
-//! Everything behind the API: the other functions, over twins in memory.
+//! The functions behind the HTTP functions, over twins (ports in memory).
 
 use std::{sync::Arc, time::Duration};
 
@@ -24,7 +24,7 @@ use wiring::Wiring;
 
 use crate::{listen, sample};
 
-/// Everything except the function under test.
+/// All parts of the system except the function under test.
 ///
 /// Consumers read the log only when the test calls them, with [`System::project`], [`System::run_sagas`] and
 /// [`System::run_choreography`].
@@ -37,15 +37,15 @@ pub struct System {
     pub functions: Arc<MemoryFunctions>,
     /// The clock. Tests advance it.
     pub clock: Arc<ManualClock>,
-    /// The same clock, with ids and randomness.
+    /// The ports for time, ids, randomness and tasks. The clock of these ports is [`System::clock`].
     pub world: World,
     /// The event store.
     pub store: EventStore<Payload>,
-    /// The sagas.
+    /// The stored sagas.
     pub sagas: Sagas,
     /// The faults of participants, which a test sets.
     pub faults: Faults,
-    /// The twin of Step Functions, for sagas that it runs.
+    /// The twin of Step Functions, which runs the sagas of the mode `stepfunctions`.
     pub executions: MemoryExecutions,
     coordinator: Coordinator,
     wiring: Wiring<Ports>,
@@ -65,7 +65,7 @@ impl Default for System {
 }
 
 impl System {
-    /// A system without reservations.
+    /// Makes a system without reservations.
     pub fn new() -> Self {
         listen();
         let (world, clock) = world(1);
@@ -133,7 +133,7 @@ impl System {
         });
     }
 
-    /// The system's ports. A test replaces some of them and wires its function over the result.
+    /// The system's ports. A test replaces some of these ports, and builds its function with the changed ports.
     pub fn ports(&self) -> Ports {
         self.wiring.platform.clone()
     }
@@ -142,8 +142,8 @@ impl System {
         wiring::rules(context, &self.wiring.platform.tables, &self.world)
     }
 
-    /// A command as senders other than the API build it. If the reservation has a saga, the command belongs to that
-    /// saga.
+    /// Makes a command with a new id, as senders other than the API do. If the reservation has a saga, the command
+    /// belongs to that saga.
     pub fn command(&self, kind: &str, subject: IdReserva, data: Value) -> Command {
         let history = self.history(subject);
         let known = history
@@ -170,7 +170,7 @@ impl System {
         history.into_iter().map(|(event, _)| event).collect()
     }
 
-    /// Has a context handle a command. Panics unless it commits an event.
+    /// Has a context handle a command. Panics unless the command commits an event.
     #[track_caller]
     pub fn take(&self, context: Context, command: &Command) {
         let decider = self.rules(context).decider;
@@ -262,12 +262,12 @@ impl System {
         assert_eq!(outcome.parked, 0);
     }
 
-    /// Runs the orchestrator over the whole log, and each saga as far as it goes.
+    /// Passes the whole log to the coordinator, which runs each saga until it ends or must wait.
     pub fn run_sagas(&self) {
         self.hear_log(|_| true, Timestamp::MAX);
     }
 
-    /// Runs the orchestrator over the whole log. The orchestrator begins sagas and sends no command yet.
+    /// Passes the whole log to the coordinator, which begins sagas and sends no command yet.
     pub fn begin_sagas(&self) {
         self.hear_log(|_| true, Timestamp::MIN);
     }
@@ -282,7 +282,8 @@ impl System {
         }
     }
 
-    /// Delivers the log to the contexts, with the events of their own reactions, until there is no new event.
+    /// Delivers the log to the contexts, including the events that their reactions commit, until the log has no new
+    /// event.
     pub fn run_choreography(&self) {
         let mut heard = 0;
         while self.log.records().len() > heard {
@@ -314,7 +315,7 @@ impl System {
         serde_json::from_slice(&block_on(called).unwrap()).unwrap()
     }
 
-    /// Runs the started executions to their ends, and then runs the orchestrator over the whole log.
+    /// Runs the started executions of Step Functions to their ends, and then passes the whole log to the coordinator.
     pub fn run_executions(&self) {
         for execution in self.executions.take_started() {
             block_on(execution);
@@ -336,7 +337,7 @@ impl System {
         block_on(self.sagas.save(Some(&stored), saga)).unwrap();
     }
 
-    /// Runs the asynchronous invocations of functions to their ends, and returns their number.
+    /// Runs the asynchronous invocations of functions to their ends, and returns the number of invocations.
     pub fn run_started(&self) -> usize {
         let started = self.functions.take_started();
         started.into_iter().map(block_on).count()
@@ -366,8 +367,8 @@ impl System {
         id
     }
 
-    /// Brings the saga of a new reservation into this status. For all statuses except `Running` and `Completed`, the
-    /// client cancels the completed saga.
+    /// Brings the saga of a new reservation into this status. For every status except `Running` and `Completed`, the
+    /// saga completes first and is then cancelled.
     pub fn bring_to(&self, status: Status, id: IdReserva) {
         match status {
             Status::Running => self.hear_log(|of| of == id, Timestamp::MIN),
@@ -391,7 +392,7 @@ impl System {
         assert_eq!(self.saga(id).status, status);
     }
 
-    /// Makes the next command of this type fail, or be refused.
+    /// Makes the next command of this type fail. If the command has no event for a failure, it is refused.
     pub fn fail_once(&self, context: Context, command: &str) {
         block_on(
             self.faults
@@ -400,7 +401,7 @@ impl System {
         .unwrap();
     }
 
-    /// Wakes the saga of a reservation and runs it as far as it goes.
+    /// Wakes the saga of a reservation, and runs the saga until it ends or must wait.
     pub fn wake(&self, id: IdReserva) {
         block_on(self.coordinator.wake(self.saga_of(id), Timestamp::MAX)).unwrap();
     }
@@ -443,7 +444,7 @@ impl System {
         items.into_iter().map(|(_, item)| item).collect()
     }
 
-    /// Asserts that nothing was committed, appended, added to a saga or started.
+    /// Asserts that no event was committed or appended, that no saga has changed, and that no function was started.
     #[track_caller]
     pub fn assert_nothing_happened(&self, name: &str) {
         assert!(self.stored().is_empty(), "{name}");

@@ -1,7 +1,7 @@
 //! Announces the events of a batch.
 //!
 //! The table has one item for each announced event: `pk` is the reservation, `sk` is the event's id, and `enviado` is
-//! the time of the announcement. Items are never deleted: they are small, and they record the announcements that
+//! the time of the announcement. Items are never deleted, because they are small and record the announcements that
 //! subscribers got.
 
 use std::{
@@ -25,11 +25,11 @@ use crate::NOTIFIER;
 /// The table of announced events.
 pub const TABLE: TableName = TableName("notices");
 
-/// The age up to which an event is announced. A consumer that begins at the start of the log reads up to a year of old
-/// events, and subscribers do not want those.
+/// The age up to which an event is announced. A consumer that begins at the start of the log reads events of up to a
+/// year, and subscribers do not want old notices.
 pub const NEWS: SignedDuration = SignedDuration::from_hours(24);
 
-/// Items written concurrently.
+/// Number of items that are written concurrently.
 const AT_ONCE: usize = 16;
 
 /// Announces the approvals and cancellations of reservations.
@@ -76,7 +76,8 @@ impl Announcer {
         }
     }
 
-    /// The events of a batch to announce. Each event is listed once, even if the batch has copies of it.
+    /// The events of a batch that must be announced. Each event is listed once, even if the batch has several records
+    /// of the event.
     fn news<'a>(&self, groups: &'a [Group<Payload>]) -> Vec<News<'a>> {
         let mut seen = BTreeSet::new();
         let all = groups.iter().flat_map(|group| &group.events);
@@ -100,7 +101,8 @@ impl Announcer {
         age <= NEWS
     }
 
-    /// Announces the events that were not announced before. Returns the first failure of each reservation that has one.
+    /// Announces the events that were not announced before. Returns the first failure of each reservation that has a
+    /// failure.
     async fn announce(&self, news: &[News<'_>]) -> BTreeMap<IdReserva, Stop> {
         let keys: Vec<_> = news.iter().map(News::key).collect();
         let noted = self.tables.get_each(&keys, Consistency::Strong).await;
@@ -152,8 +154,9 @@ impl Announcer {
         }
     }
 
-    /// Records that the event was announced. A failure of this write is only logged: a redelivery of the batch would
-    /// certainly announce the event again, whereas without a redelivery, only a duplicate of the event's record can.
+    /// Records that the event was announced. If this write fails, the failure is only logged and the batch is not
+    /// redelivered for it. A redelivery would certainly announce the event again. Without a redelivery, only a
+    /// duplicate of the event's record can do so.
     async fn note(&self, news: &News<'_>) {
         let now: Moment = self.clock.now().into();
         let write = Write::Put {
@@ -177,8 +180,8 @@ fn estado(payload: &Payload) -> Option<EstadoReserva> {
     }
 }
 
-/// The JSON text in a form that a topic accepts: each character that SNS refuses is replaced by its JSON escape. These
-/// characters occur only inside strings of JSON, so the meaning stays the same.
+/// Replaces each character of a JSON text that SNS refuses by the character's JSON escape. These characters occur only
+/// inside strings of JSON, so the meaning of the text stays the same.
 fn carried(text: &str) -> String {
     let mut carried = String::with_capacity(text.len());
     for letter in text.chars() {

@@ -1,16 +1,17 @@
 //! The port to a payment provider.
 //!
-//! The two promises of [`Gateway`] must hold under concurrent calls and lost answers. A provider that can void by the
-//! key of the request keeps both by itself. For any other provider the adapter needs a record of its own for each key,
-//! written conditionally:
+//! The two promises of [`Gateway`] must hold under concurrent calls and lost answers. If the provider can void a charge
+//! by the key of its request, the provider itself keeps both promises. For any other provider, the adapter needs a
+//! record of its own for each key, written conditionally:
 //!
 //! - Before a charge, the adapter records under the key that it will charge, unless a void is recorded. The charge uses
 //!   the key as the provider's idempotency key. Then the adapter records the id of the charge.
 //!
 //! - To void, the adapter first records the void, so that no charge begins from then on. If the adapter had recorded
-//!   that it will charge, a charge may exist: the adapter takes the recorded id, or finds the charge at the provider by
-//!   its idempotency key or metadata, and refunds it under a separate key. If the charge may still be in flight
-//!   (recorded, not found, and younger than the longest call), the answer is [`NoAnswer`], and the command is retried.
+//!   that it will charge, a charge may exist. The adapter then takes the recorded id of the charge, or finds the charge
+//!   at the provider by its idempotency key or metadata, and refunds the charge under a separate key. If the charge is
+//!   recorded, cannot be found, and is younger than the longest call, it may still be in flight. The answer is then
+//!   [`NoAnswer`], and the command is retried.
 
 use alpes_event_store::Unavailable;
 use async_trait::async_trait;
@@ -20,7 +21,7 @@ use thiserror::Error;
 /// The outcome of a charge.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Cobro {
-    /// The provider charged this payment. For a key that was charged before, the payment is the earlier one.
+    /// The provider charged this payment. If the key was charged before, this is the payment of the earlier charge.
     Cobrado(Pago),
     /// The provider declined, and will not charge under this key.
     Rechazado {
@@ -32,9 +33,9 @@ pub enum Cobro {
 /// The outcome of voiding a charge.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Anulacion {
-    /// A charge existed, and is now refunded.
+    /// The key had a charge, which is now refunded.
     Devuelto,
-    /// No charge existed, and none will.
+    /// The key had no charge, and can never be charged.
     SinCargo,
 }
 
@@ -57,13 +58,13 @@ pub trait Gateway: Send + Sync {
     ///
     /// # Errors
     ///
-    /// [`NoAnswer`].
+    /// [`NoAnswer`] if the provider did not answer.
     async fn cobrar(&self, key: &str, pago: &Pago) -> Result<Cobro, NoAnswer>;
 
     /// Voids the charge under `key`. Once this call has returned, the charge is refunded or will never be made.
     ///
     /// # Errors
     ///
-    /// [`NoAnswer`].
+    /// [`NoAnswer`] if the provider did not answer.
     async fn anular(&self, key: &str) -> Result<Anulacion, NoAnswer>;
 }

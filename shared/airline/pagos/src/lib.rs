@@ -38,10 +38,10 @@ pub use politicas::policies;
 
 /// Charges a reservation. Its data is [`events::pagos::PagarReserva`].
 pub const PAGAR_RESERVA: &str = "PagarReserva";
-/// Refunds the charge, and allows none from then on. Its data is [`events::pagos::RevertirPago`].
+/// Refunds the charge of a reservation, and prevents any later charge. Its data is [`events::pagos::RevertirPago`].
 pub const REVERTIR_PAGO: &str = "RevertirPago";
 
-/// The way in which this context fails when a test asks for a failure.
+/// The command that fails when a test asks this context for a failure, and the event of the failure.
 pub const FAILURE: Failure<Payload> = Failure {
     command: PAGAR_RESERVA,
     event: pagar_reserva::failure,
@@ -77,8 +77,8 @@ impl Decider<Payload> for Pagos {
     fn route(&self, command: &Command) -> Route {
         Route {
             stream: StreamId::new(PAGOS, command.subject),
-            // `PagarReserva` nearly always opens the stream. The stream is read first nevertheless: a decision calls
-            // the provider, which must not charge a reverted payment.
+            // `PagarReserva` nearly always opens the reservation's stream in `pagos`. The stream is read first
+            // nevertheless, because the decision calls the provider, which must not charge a reverted payment.
             opens: false,
             undoes: command.kind == REVERTIR_PAGO,
         }

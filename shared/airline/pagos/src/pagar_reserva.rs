@@ -20,8 +20,8 @@ pub const MAX_MEDIO: usize = 64;
 
 /// Reads the command's data.
 ///
-/// This context does not check that the currency is in use: the context that sets the price checks the currency, and so
-/// does the provider.
+/// This context does not check that the currency is in use. The context `vuelos`, which sets the price, checks the
+/// currency, and so does the provider.
 fn parse(data: &Value) -> Result<PagarReserva, Vec<Violation>> {
     parse::read(data, |data, violations| {
         let data = data.object(&["monto", "monto_vat", "moneda", "medio"], violations)?;
@@ -47,7 +47,7 @@ fn parse(data: &Value) -> Result<PagarReserva, Vec<Violation>> {
     })
 }
 
-/// Decides a payment. A reservation whose payment has an outcome keeps that outcome. A reverted payment is not charged
+/// Decides a payment. A repeated payment of a reservation returns the first outcome. A reverted payment is not charged
 /// any more.
 ///
 /// The outcome is `ReservaPagada` or `PagoFallido`, as the provider answers.
@@ -71,8 +71,8 @@ pub(crate) async fn decide(
     }
     let failed = |payload: &_| matches!(payload, Payload::PagoFallido(_));
     if let Some(already) = case.already(failed) {
-        // A reservation with a `PagoFallido` must have no charge. One can exist nevertheless: the answer of the charge
-        // was lost, and then a test forced the payment to fail.
+        // A reservation with a `PagoFallido` must have no charge. A charge can exist nevertheless, if the answer of the
+        // charge was lost and a test then forced the payment to fail.
         gateway.anular(&key(case.command.subject)).await?;
         return Ok(already);
     }
@@ -88,7 +88,7 @@ pub(crate) async fn decide(
     Ok(Decision::commit(vec![event]))
 }
 
-/// The event of a failure that a test asked for; `None` if the stream already has an event.
+/// The event of a failure that a test asked for; `None` if the reservation's stream in `pagos` already has an event.
 pub(crate) fn failure(case: &Case<'_, Payload>) -> Option<NewEvent> {
     let failed = || pago_fallido(case, parse::FALLA_INDUCIDA.into());
     case.history.is_empty().then(failed)

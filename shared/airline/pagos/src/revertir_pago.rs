@@ -9,8 +9,8 @@ use crate::{
 };
 
 /// Decides a reversal, which is possible in every state. The provider voids the charge before the commit, whatever the
-/// stream says: a `PagarReserva` may be in flight, or a test may have forced the reversal. A payment that was never
-/// made is reverted too, and can then no longer be made.
+/// stream says, because a `PagarReserva` may be in flight, or a test may have forced the reversal. A payment that was
+/// never made is reverted too, and can then no longer be made.
 ///
 /// The outcome is `PagoRevertido`.
 pub(crate) async fn decide(

@@ -1,7 +1,7 @@
 //! A simulated payment provider. The simulator moves no money, and keeps a ledger of the movements that it would have
 //! made.
 //!
-//! The payment token decides the outcome:
+//! The payment token decides the outcome of a charge:
 //!
 //! | token | outcome |
 //! | --- | --- |
@@ -13,7 +13,7 @@
 //!
 //! Each key is one item of the ledger, and each call is one conditional write of that item, so concurrent calls take
 //! turns. A call whose answer was lost has written either all of its change or nothing, and the repeated call continues
-//! from what is stored.
+//! from the stored item.
 
 use std::{sync::Arc, time::Duration};
 
@@ -33,42 +33,42 @@ use crate::gateway::{Anulacion, Cobro, Gateway, NoAnswer};
 /// The ledger: one item for each key, with the sort key `cargo`.
 pub const TABLE: TableName = TableName("ledger");
 
-/// The token that pays.
+/// The token whose charge succeeds.
 pub const VISA: &str = "tok_visa";
-/// The token that declines.
+/// The token whose charge is declined.
 pub const RECHAZADA: &str = "tok_rechazada";
-/// The token that declines for lack of funds.
+/// The token whose charge is declined for lack of funds.
 pub const FONDOS_INSUFICIENTES: &str = "tok_fondos_insuficientes";
-/// The token that charges without an answer.
+/// The token whose charge succeeds without an answer.
 pub const TIMEOUT: &str = "tok_timeout";
-/// The token that fails twice and then pays.
+/// The token whose charge fails twice and then succeeds.
 pub const INTERMITENTE: &str = "tok_intermitente";
 
-/// Time for which the caller waits for the missing answer.
+/// Time for which a caller waits for the missing answer of [`TIMEOUT`].
 pub const WAIT: Duration = Duration::from_secs(1);
 
 /// Number of times that [`INTERMITENTE`] fails before it pays.
 const FAILURES: u32 = 2;
 
-/// Number of attempts to write an item that concurrent calls write too.
+/// Number of attempts to write an item. An attempt fails if a concurrent call has written the item.
 const ATTEMPTS: u32 = 10;
 const PAUSE: Duration = Duration::from_millis(10);
 const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 
-/// The direction of a movement.
+/// The direction of a movement of money.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Tipo {
-    /// From the client.
+    /// A charge: money from the client.
     Cargo,
-    /// Back to the client.
+    /// A refund: money back to the client.
     Devolucion,
 }
 
 /// A movement of money.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Movimiento {
-    /// The direction.
+    /// The direction of the movement.
     pub tipo: Tipo,
     /// The amount, and the payment token.
     #[serde(flatten)]
@@ -159,8 +159,8 @@ impl Simulador {
             }
             match self.tables.write(&after.write(&key, before.rev)?).await {
                 Ok(()) => return Ok(answer),
-                // Another writer was faster, or our own earlier write succeeded and its answer was lost. Reading the
-                // item shows which.
+                // Another writer was faster, or an earlier write of this call succeeded and its answer was lost. The
+                // next read of the item shows which of the two it was.
                 Err(WriteError::ConditionFailed) => self.pause(attempt).await,
                 Err(WriteError::Table(error)) => return Err(error),
             }
@@ -186,7 +186,7 @@ enum Answer {
     Silence,
 }
 
-/// The item under a key.
+/// The ledger's item for a key.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 struct Cuenta {
     /// Number of writes of the item.
@@ -194,7 +194,7 @@ struct Cuenta {
     movimientos: Vec<Movimiento>,
     /// Number of failures so far, for [`INTERMITENTE`].
     fallas: u32,
-    /// The reason for which the charge was declined; `None` if it was not.
+    /// The reason for which the charge was declined; `None` if no charge was declined.
     #[serde(skip_serializing_if = "Option::is_none")]
     rechazo: Option<String>,
     /// True once the key is void. A void key is never charged.
@@ -291,7 +291,7 @@ fn declined(motivo: &str) -> Answer {
     Answer::Cobro(Cobro::Rechazado { motivo })
 }
 
-/// The reason for which a token declines.
+/// The reason for which the charge of a declining token is declined.
 fn motivo(medio: &str) -> &'static str {
     match medio {
         RECHAZADA => "tarjeta rechazada",

@@ -1,4 +1,4 @@
-//! Forms of text that several contexts read.
+//! Readers for values that several contexts use, for example ids, amounts and dates.
 
 use std::{ops::RangeInclusive, str::FromStr};
 
@@ -27,7 +27,7 @@ impl<'a> Node<'a> {
         self.text_up_to(limit, violations)
     }
 
-    /// The value as one of these words. Returns the item that the word stands for.
+    /// The value as one of these words. Returns the item beside the word in `choices`.
     pub fn one_of<T: Copy>(self, choices: &[(&str, T)], violations: &mut Violations) -> Option<T> {
         let text = self.text(violations)?;
         let found = choices.iter().find(|(word, _)| *word == text);

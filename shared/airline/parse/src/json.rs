@@ -1,6 +1,6 @@
 //! Reads JSON in which each field occurs at most once (RFC 7493, 2.3).
 //!
-//! The parser is that of `serde_json`. By itself, that parser would silently keep the last of two fields with one name.
+//! The parser is `serde_json`, which by itself would silently keep the last of two fields with one name.
 
 use std::{collections::BTreeSet, fmt};
 
@@ -13,11 +13,11 @@ use serde_json::{Map, Value};
 
 use crate::{Path, Regla, Violations};
 
-/// Reads the JSON of a text, or returns the fields that occur more than once.
+/// Reads the JSON of a text. If fields occur more than once, the result is a violation for each repeated field.
 ///
 /// # Errors
 ///
-/// The parser's error, if the text is not JSON.
+/// The parser's error if the text is not JSON.
 pub fn json(text: &str) -> serde_json::Result<Result<Value, Vec<Violation>>> {
     let mut violations = Violations::default();
     let mut parser = serde_json::Deserializer::from_str(text);

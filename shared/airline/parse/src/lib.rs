@@ -2,8 +2,8 @@
 //! with its path.
 //!
 //! [`json()`] parses a text and [`read`] begins the walk. A [`Node`] is a value with its path, and an [`Object`] is a
-//! node with fields. A reader returns `None` for a value that it could not read, and records the broken [`Regla`].
-//! Every text must obey the rule of [`text`].
+//! node with fields. If a reader cannot read a value, it records the broken [`Regla`] and returns `None`. Every text
+//! must obey the rule of [`text`].
 
 #![deny(missing_docs)]
 
@@ -29,7 +29,7 @@ pub const FALLA_INDUCIDA: &str = "falla inducida";
 ///
 /// # Errors
 ///
-/// The problem for invalid data.
+/// A [`Problem`] if the data are not an empty object.
 pub fn empty(data: &Value) -> Result<(), Problem> {
     let empty =
         |data: Node<'_>, violations: &mut Violations| data.object(&[], violations).map(drop);
@@ -43,7 +43,7 @@ pub fn invalid(violations: impl IntoIterator<Item = Violation>) -> Problem {
     Problem::of(kinds::INVALID).at(told.collect())
 }
 
-/// The problem for a refusal by the event store.
+/// Converts a refusal by the event store to a problem.
 #[must_use]
 pub fn refusal(refusal: StoreRefusal) -> Problem {
     match refusal {

@@ -1,4 +1,5 @@
-//! The walk. A path is a chain of borrowed steps, and becomes text only for a fault.
+//! The walk through a JSON value. A path is a chain of borrowed steps, which becomes text only when a fault is
+//! recorded.
 
 use std::fmt;
 
@@ -13,12 +14,12 @@ pub const MAX_VIOLATIONS: usize = 100;
 /// Longest name of an unknown field that the answer repeats, in characters.
 const MAX_ECHO: usize = 64;
 
-/// The name of a field as the answer shows it.
+/// The name of a field as the answer shows it: cut after [`MAX_ECHO`] characters, with forbidden characters escaped.
 fn echo(name: &str) -> String {
     text::visible(&name.chars().take(MAX_ECHO).collect::<String>())
 }
 
-/// Reads a body, or returns all faults of it.
+/// Reads a body with `reader`, or returns all faults of the body.
 ///
 /// # Errors
 ///
@@ -42,7 +43,7 @@ pub fn read<T>(
 pub struct Violations(Vec<Violation>);
 
 impl Violations {
-    /// Returns `read` if there are no faults.
+    /// Returns `read` if no fault was recorded.
     pub(crate) fn none_or<T>(self, read: T) -> Result<T, Vec<Violation>> {
         if self.0.is_empty() {
             Ok(read)
@@ -51,7 +52,7 @@ impl Violations {
         }
     }
 
-    /// Returns the value if it could be read and there are no faults.
+    /// Returns the value if it could be read and no fault was recorded.
     ///
     /// # Errors
     ///
@@ -121,7 +122,7 @@ impl<'a> Node<'a> {
         None
     }
 
-    /// The value as an object with no other fields than these.
+    /// The value as an object. A field that is not in `fields` is a fault.
     pub fn object(self, fields: &[&str], violations: &mut Violations) -> Option<Object<'a>> {
         let map = self.any_object(violations)?;
         let object = Object {
@@ -139,7 +140,7 @@ impl<'a> Node<'a> {
         Some(object)
     }
 
-    /// The value as an object with any fields, for other code to read.
+    /// The value as an object with any fields. The caller reads the fields.
     pub fn any_object(self, violations: &mut Violations) -> Option<&'a Map<String, Value>> {
         let object = self.value.as_object();
         object.or_else(|| self.fault(violations, Regla::Tipo, "Debe ser un objeto"))
@@ -182,12 +183,12 @@ impl<'a> Node<'a> {
 #[derive(Clone, Copy)]
 pub struct Object<'a> {
     fields: &'a Map<String, Value>,
-    /// The path.
+    /// The path of the object in the body.
     pub path: Path<'a>,
 }
 
 impl Object<'_> {
-    /// Reads a required field.
+    /// Reads a field with `reader`. It is a fault if the field is absent or null.
     pub fn required<T>(
         &self,
         name: &str,
@@ -204,7 +205,8 @@ impl Object<'_> {
         }
     }
 
-    /// Reads a field that may be absent or null. An invalid field also gives `None`; [`read`] then fails as a whole.
+    /// Reads a field that may be absent or null. The result is also `None` if the field is invalid, and [`read`] then
+    /// returns the fault.
     pub fn optional<T>(
         &self,
         name: &str,
@@ -235,7 +237,7 @@ impl Object<'_> {
                 let detalle = format!("Debe tener {limit} elementos como máximo");
                 violations.add(node.path, Regla::Limite, detalle);
             }
-            // All items are read before the first fault ends the list.
+            // All items are read, so that the faults of all items are recorded, even if the first item has a fault.
             let read: Vec<_> = items
                 .iter()
                 .enumerate()

@@ -1,4 +1,4 @@
-//! The rules of every context, by name.
+//! The rules that input can break, in every context.
 
 /// A rule that input can break. Its [`name`](Self::name) is the `regla` of a `Violation`. Clients depend on the name,
 /// so the name never changes.
@@ -8,7 +8,7 @@ pub enum Regla {
     Requerido,
     /// The field has the wrong JSON type.
     Tipo,
-    /// The field is unknown here.
+    /// The object has a field that the API does not know at this place.
     CampoDesconocido,
     /// The field occurs more than once.
     Repetido,
@@ -24,7 +24,7 @@ pub enum Regla {
     Formato,
     /// The text is none of the known choices.
     Opcion,
-    /// The word is reserved for another use.
+    /// The text is a word that the system reserves for its own use.
     Reservado,
     /// The text is not a date of RFC 3339 with an offset.
     Fecha,

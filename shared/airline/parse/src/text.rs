@@ -1,8 +1,8 @@
 //! The allowed characters of a text: one rule for every text that a client sends.
 //!
-//! A text is one line of printable characters. The API refuses other characters at its border, because they cause
-//! trouble later: a terminal executes them, a person sees another text than the stored one, or a service does not carry
-//! them, as SQS does not carry U+FFFF.
+//! A text is one line of printable characters. The API refuses all other characters, because they cause trouble later.
+//! A terminal executes some of them, some make a person see another text than the stored one, and some are refused by a
+//! service: SQS refuses U+FFFF.
 
 use serde_json::Value;
 
@@ -23,7 +23,7 @@ pub fn is_allowed(letter: char) -> bool {
     !(letter.is_control() || noncharacter || line_end || direction)
 }
 
-/// The text with its forbidden characters escaped as `\u{1b}`. Use it to show a text that was never checked.
+/// The text with its forbidden characters escaped as `\u{1b}`. Use this function to show a text that was never checked.
 #[must_use]
 pub fn visible(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
@@ -37,8 +37,9 @@ pub fn visible(text: &str) -> String {
     shown
 }
 
-/// Replaces every forbidden character in all texts of a value by U+FFFD. Use it for texts that were not checked, for
-/// example an error of AWS that becomes a saga's reason. The number of characters stays the same.
+/// Replaces every forbidden character in all texts of a value by U+FFFD. Use this function for texts that were not
+/// checked, for example an error text of AWS that becomes the reason of a compensation. The number of characters of
+/// each text stays the same.
 pub fn clean(value: &mut Value) {
     match value {
         Value::String(text) if !text.chars().all(is_allowed) => {
@@ -88,7 +89,8 @@ mod tests {
 
     use super::*;
 
-    /// True for a character that SQS carries, according to the reference of `SendMessage`. Messages of SNS end in SQS.
+    /// True for a character that SQS accepts, according to the reference of `SendMessage`. SNS delivers notices to SQS
+    /// queues.
     fn is_carried(letter: char) -> bool {
         matches!(letter, '\t' | '\n' | '\r' | ' '..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..)
     }

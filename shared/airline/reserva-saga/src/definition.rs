@@ -1,11 +1,11 @@
-//! The saga's steps as a table.
+//! The definition of the saga: its steps as a table.
 
 use std::time::Duration;
 
 use alpes_saga::{Definition, Definitions, Expiry, Mapping, Step, Texts};
 
-/// The `motivo` with which a reservation is cancelled whose saga began too late. A cancellation for a deadline does not
-/// cancel an approved reservation.
+/// The `motivo` of the cancellation if the saga of a reservation began too late. A cancellation with this `motivo` does
+/// not cancel an approved reservation.
 pub const VENCIDA: &str = "plazo";
 
 /// A reservation that waited longer than this for its saga is cancelled and not charged, because its client no longer

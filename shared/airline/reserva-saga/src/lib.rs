@@ -1,8 +1,9 @@
 //! The saga of a reservation. Only this crate knows all three contexts.
 //!
-//! [`definitions`] is the table of its steps as data: each with its command, the events of its success and failure, and
-//! its compensation. [`fact`], [`FunctionParticipants`] and [`wake_up`] convert between the system's messages and the
-//! engine's. [`wire`] says how a state machine of that table talks to the participants.
+//! [`definitions`] has the saga's steps as a table. Each step has its command, the events of its success and failure,
+//! and its compensation. [`fact`], [`FunctionParticipants`] and [`wake_up`] convert between the system's messages and
+//! the messages of the saga engine. [`wire`] says in which form a state machine sends commands to the participants, and
+//! reads their replies.
 
 #![deny(missing_docs)]
 

@@ -12,8 +12,8 @@ use serde_json::{Value, json};
 use crate::{answer, function_of};
 
 /// The state machine of the saga, in Amazon States Language. `infra/saga-reserva.asl.json` is the state machine of
-/// [`definitions`](crate::definitions). Functions are placeholders that the template fills in, as
-/// `${ParticipantPagos}`.
+/// [`definitions`](crate::definitions). The state machine has placeholders in place of the functions, for example
+/// `${ParticipantPagos}`, which the template replaces.
 #[must_use]
 pub fn state_machine(definitions: &Definitions) -> Value {
     alpes_saga::state_machine(definitions, &wire())
@@ -33,10 +33,10 @@ pub fn wire() -> Wire {
     }
 }
 
-/// The full log of a saga. For a saga on Step Functions, the stored log is a part, and the histories of its executions
-/// have the rest. For every other saga, the stored log is the full log.
+/// The full log of a saga. For a saga on Step Functions, the stored log is only a part of the full log, and the
+/// histories of the saga's executions have the rest. For every other saga, the stored log is the full log.
 ///
-/// Step Functions deletes old histories. After that, the result is only the stored part.
+/// Step Functions deletes old histories. Once the histories of a saga are deleted, the result is only the stored part.
 ///
 /// # Errors
 ///
@@ -64,7 +64,8 @@ pub async fn as_it_went(
     Ok(executed(definition, &saga, &histories, &wire()))
 }
 
-/// The names of the functions in the tasks of the state machine. The template replaces them by real functions.
+/// The placeholders in the tasks of the state machine, each with the function that it stands for. The template replaces
+/// the placeholders by the deployed functions.
 #[must_use]
 pub fn placeholders() -> BTreeMap<String, FunctionName> {
     let named = |context: Context| (placeholder(context.name), function_of(context));
@@ -83,7 +84,7 @@ fn placeholder(participant: &str) -> String {
     format!("${{{name}}}")
 }
 
-/// A payload in the form of [`alpes_messages::Command`].
+/// The payload of a task, in the form of [`alpes_messages::Command`].
 fn request(ask: &Ask<'_>) -> Value {
     json!({
         "id.$": ask.id,
@@ -97,7 +98,7 @@ fn request(ask: &Ask<'_>) -> Value {
     })
 }
 
-/// The fields of a [`Reply::Eventos`] with one event that a state machine reads.
+/// The fields that a state machine reads of a [`Reply::Eventos`] with one event.
 fn answer_of(heard: &Heard) -> Value {
     json!({
         "eventos": [{"type": heard.kind, "id": heard.id, "data": heard.data}],

@@ -1,4 +1,4 @@
-//! Wakes sagas from other functions.
+//! Lets other functions ask the orchestrator to wake sagas.
 
 use alpes_ports::{CallError, FunctionName, Functions};
 use alpes_saga::SagaId;
@@ -13,7 +13,8 @@ pub fn wake_up(sagas: &[SagaId]) -> Vec<u8> {
     json!({ "wake": sagas }).to_string().into_bytes()
 }
 
-/// Asks the orchestrator to process a saga soon, and does not wait. If the call is lost, the timers wake the saga.
+/// Asks the orchestrator to process a saga soon, and does not wait for the result. If the call is lost, the timers wake
+/// the saga later.
 ///
 /// # Errors
 ///

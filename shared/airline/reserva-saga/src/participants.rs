@@ -1,4 +1,4 @@
-//! The participants of the saga, each a function that the saga calls.
+//! The participants of the saga. Each participant is a function that executes the commands of one context.
 
 use std::sync::Arc;
 
@@ -24,7 +24,7 @@ pub const fn function_of(context: Context) -> FunctionName {
     FunctionName(context.participant)
 }
 
-/// Sends commands by calling functions.
+/// Sends the commands of sagas by calling the participants' functions.
 pub struct FunctionParticipants(pub Arc<dyn Functions>);
 
 #[async_trait]
@@ -38,8 +38,8 @@ impl Participants for FunctionParticipants {
         let payload =
             serde_json::to_vec(&command(dispatch)).map_err(|error| no_answer(error.to_string()))?;
         let called = self.0.call(function_of(context), &payload).await;
-        // Any error of the call counts as no answer: the saga sends the command again, and compensates its step after
-        // the last attempt.
+        // Any error of the call counts as no answer. The saga then sends the command again, and compensates the
+        // command's step after the last attempt.
         let text = called.map_err(|error: CallError| no_answer(error.to_string()))?;
         let reply: Reply =
             serde_json::from_slice(&text).map_err(|error| no_answer(error.to_string()))?;

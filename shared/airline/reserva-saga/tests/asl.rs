@@ -1,4 +1,4 @@
-//! Compares the state machine of the saga with the deployed file, `infra/saga-reserva.asl.json`.
+//! Compares the generated state machine of the saga with the deployed file, `infra/saga-reserva.asl.json`.
 //!
 //! `ALPES_BLESS=1 cargo test -p reserva-saga --test asl` rewrites the file.
 
@@ -30,7 +30,7 @@ fn the_file_is_what_the_definition_says() {
     );
 }
 
-/// Every change of the definition changes the file.
+/// Every change of the saga's definition changes the generated file.
 #[test]
 fn no_change_of_the_definition_leaves_the_file_as_it_is() {
     type Change = fn(&mut Definition);

@@ -1,7 +1,7 @@
 //! The view `analitica`: the number of reservations made on each day, by their current state.
 //!
-//! Each row stores the day and the counted state of one reservation. Queries read only the counters. The day is that of
-//! the reservation's creation, in UTC. A row without its `ReservaCreada` is kept, and not counted.
+//! Each row stores the day and the counted state of one reservation. Queries read only the counters. The day is the day
+//! on which the reservation was made, in UTC. A row without its `ReservaCreada` is kept, and not counted.
 
 use std::collections::BTreeMap;
 
@@ -17,10 +17,10 @@ use crate::hechos::Hechos;
 /// The view's name.
 pub const NAME: &str = "analitica";
 
-/// The view.
+/// The view `analitica`.
 pub struct Analitica;
 
-/// A row.
+/// A row of the view, for one reservation.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 struct Fila {
@@ -84,7 +84,7 @@ pub async fn pivot(
     from: Date,
     to: Date,
 ) -> Result<Vec<Dia>, TableError> {
-    // A key that sorts after all keys of that day and before those of the next day.
+    // This key sorts after all keys of the day `to`, and before the keys of the next day.
     let end = format!("{to}~");
     let groups = read_counters(tables, generation, &from.to_string(), &end).await?;
     let days = groups.into_iter().filter_map(|(group, numbers)| {
@@ -97,9 +97,10 @@ pub async fn pivot(
     Ok(days.collect())
 }
 
-/// Converts counters to counts. The parts of a counter are not read at one moment: a read may see that a reservation
-/// left a state, and not see that it entered that state, so a number may be negative. A negative number is subtracted
-/// from the numbers of the later states. The reservation is then counted nowhere, and the total is never too high.
+/// Converts counters to counts. The parts of a counter are not read at one moment. A read may see that a reservation
+/// left a state without seeing that the reservation entered that state, so a number may be negative. A negative number
+/// is subtracted from the numbers of the later states. The reservation is then counted nowhere, and the total is never
+/// too high.
 fn cuentas(numbers: &BTreeMap<String, i64>) -> BTreeMap<EstadoReserva, u64> {
     let number = |estado: EstadoReserva| numbers.get(estado.name()).copied().unwrap_or(0);
     let states = EstadoReserva::ALL.into_iter();

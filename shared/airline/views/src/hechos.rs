@@ -1,11 +1,11 @@
-//! The facts known about a reservation, and the state that follows from them.
+//! The facts that a view knows about a reservation, and the reservation's state, which follows from the facts.
 
 use std::collections::BTreeSet;
 
 use events::{EventoVuelos, Payload, vuelos::EstadoReserva};
 use serde::{Deserialize, Serialize};
 
-/// The facts received so far, in any order: `creada`, `pagada`, `aprobada`, `cancelada`.
+/// The facts whose events have arrived so far, in any order: `creada`, `pagada`, `aprobada`, `cancelada`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub(crate) struct Hechos(BTreeSet<String>);
@@ -22,8 +22,8 @@ impl Hechos {
         self.0.insert(fact.to_owned());
     }
 
-    /// The state: cancelled over approved over paid over pending; `None` while no fact is known. Facts are added and
-    /// never removed, so the state only moves forward.
+    /// The state; `None` while no fact is known. Cancelled has precedence over approved, approved over paid, and paid
+    /// over pending. Facts are added and never removed, so the state never goes back.
     pub(crate) fn estado(&self) -> Option<EstadoReserva> {
         [
             ("cancelada", EstadoReserva::Cancelada),

@@ -1,4 +1,4 @@
-//! The airline's views, one file each.
+//! The airline's views. Each view has its own file.
 
 #![deny(missing_docs)]
 

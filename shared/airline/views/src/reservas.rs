@@ -17,14 +17,14 @@ use crate::hechos::Hechos;
 /// The view's name.
 pub const NAME: &str = "reservas";
 
-/// Longest client id that can be queried, in bytes. An old event, or an event of a test, may have a longer one, and
-/// DynamoDB refuses rows with keys of more than 2,048 bytes.
+/// Longest client id that can be queried, in bytes. An old event, or an event of a test, may have a longer client id,
+/// and DynamoDB refuses rows with keys of more than 2,048 bytes.
 const MAX_CLIENT: usize = 64;
 
-/// The view.
+/// The view `reservas`.
 pub struct Reservas;
 
-/// A row.
+/// A row of the view, for one reservation.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Fila {
@@ -70,8 +70,8 @@ impl Fila {
         self.fecha_actualizacion = self.fecha_actualizacion.max(Some(event.time));
     }
 
-    /// The row's position in lists, by time of creation. A list continues after this position. `None` if the row is not
-    /// listed.
+    /// The row's position in lists, by time of creation; `None` if the row is not listed. The next page of a list
+    /// begins after the position of the last row.
     #[must_use]
     pub fn order(&self) -> Option<String> {
         Some(format!("{}#{}", self.fecha_creacion?, self.id_reserva?))
@@ -87,8 +87,8 @@ impl View<Payload> for Reservas {
         fold_as(row, |fila: &mut Fila| fila.fold(event, payload))
     }
 
-    /// The first index is by state, the second by client and state. A query without a state merges the lists of
-    /// all states.
+    /// The row's places in two indexes. The first index is by state, the second by client and state. A query without a
+    /// state merges the lists of all states.
     fn places(&self, row: &Item) -> [Option<Place>; 2] {
         let Ok(fila) = Fila::deserialize(row) else {
             return [None, None];
@@ -147,16 +147,16 @@ pub async fn one(
 }
 
 /// Lists at most `limit` reservations, newest first. The second result is the position after which the next page
-/// begins; pass it as `after`. This position does not depend on the view's generation, so it stays valid across
+/// begins; pass it as `after`. The position does not depend on the view's generation, so it stays valid across
 /// rebuilds.
 ///
 /// The partitions of the states are read one after the other, in the order in which reservations go through the states.
-/// A reservation that changes during the reading moves to a partition that is read later, so the list finds it before
-/// it moved, after it moved, or twice. With concurrent reads, or in another order, the list could miss it in both
-/// partitions.
+/// A reservation that changes during the reading moves to a partition that is read later. So the list finds the
+/// reservation before its move, after its move, or twice. With concurrent reads, or in another order, the list could
+/// miss the reservation in both partitions.
 ///
-/// An index is some milliseconds behind its table, in each partition separately. A page can therefore miss a
-/// reservation that changes within that time. A repeated query finds the reservation.
+/// A DynamoDB index is updated some milliseconds after its table, in each partition separately. A page can therefore
+/// miss a reservation that changes within these milliseconds. A repeated query finds the reservation.
 ///
 /// # Errors
 ///

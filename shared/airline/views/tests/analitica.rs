@@ -18,7 +18,7 @@ use simulation::Faults;
 use views::analitica::{self, Analitica, Dia};
 
 const DAY: i64 = 86_400;
-/// Days of the longest report, which is a leap year.
+/// Number of days of the longest report, which is a leap year.
 const DAYS: u32 = 366;
 const LANES: u32 = 8;
 const LIVE: Generation = Generation {
@@ -45,8 +45,8 @@ fn deliver(bench: &Bench, faults: &Faults, records: &[LogRecord]) {
     assert_eq!(outcome.unwrap().failed, None);
 }
 
-/// Makes reservations of three days. The number of a reservation decides the state that it reaches. Returns the log, in
-/// which all are made, then all are paid, and so on.
+/// Makes reservations of three days. The number of a reservation decides the state that it reaches. Returns the log:
+/// first all reservations are made, then they are paid, and then they are approved or cancelled.
 fn reservations(bench: &Bench, count: u128) -> Vec<LogRecord> {
     let (mut made, mut paid, mut ended) = (vec![], vec![], vec![]);
     for number in 0..count {
@@ -89,7 +89,7 @@ fn a_day_tells_how_many_are_in_each_state() {
 #[test]
 fn a_report_reads_on_past_the_counters_of_one_read() {
     let bench = Bench::new();
-    // Reservations whose numbers have the same remainder are counted in one lane if each comes in its own batch.
+    // Each pass makes one reservation a day, and the reservations of one pass are counted in one lane of the counters.
     for lane in 0..LANES {
         let records = (0..DAYS).flat_map(|day| {
             let subject = id(u128::from(day) * u128::from(LANES) + u128::from(lane) + 1);
@@ -136,7 +136,8 @@ fn counters_that_are_read_at_different_moments_count_nobody_twice() {
         });
         block_on(bench.tables.write(&update.into())).unwrap();
     };
-    // Two reservations were approved. One of them was made in a lane that was read before.
+    // Two reservations were made in lane 0 and approved in lane 1. The read sees both approvals and only one creation,
+    // because the second creation came after the read of lane 0.
     add("0", &[("Pendiente", 1)]);
     add("1", &[("Pendiente", -2), ("Aprobada", 2)]);
     let seen = || pivot(&bench, "2026-01-31", "2026-01-31").remove(0);

@@ -1,4 +1,4 @@
-//! The airline's views equal the fold of its streams, under any deliveries and during a rebuild.
+//! Tests that the airline's views equal the fold of its event streams, under any deliveries and during a rebuild.
 #![cfg(test)]
 
 mod common;
@@ -14,7 +14,7 @@ domain_kit::views_equal_the_fold!(Airline);
 
 #[test]
 fn a_stream_in_the_log_alone_is_folded_too() {
-    // Events of the tutorials' own code are in the log, and in no stream item.
+    // Events of the tutorials' own code are in the log, and in no item of the table of streams.
     let bench = Bench::new();
     let reservation = id(77).to_string();
     let event = json!({

@@ -148,7 +148,8 @@ fn a_reservation_is_read_once_its_making_was_heard() {
     assert_eq!(read(id(3)), None);
 }
 
-/// An old event may have any text as its client. A text longer than an id cannot be queried, and does not fit a key.
+/// An old event may have any text as its client. A text that is longer than a client id cannot be queried, and may not
+/// fit into a key.
 #[test]
 fn a_client_that_nobody_can_ask_for_is_in_no_index() {
     let bench = Bench::new();

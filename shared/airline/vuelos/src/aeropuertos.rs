@@ -4,10 +4,11 @@
 //! embedded as text: records of one width, sorted by code. A lookup is a binary search in the text, so a starting
 //! process builds no table.
 
-/// A header, an empty line, then the records. `data/generate.py` compares its two sources and writes this file.
+/// The file has a header, an empty line, and then the records. `data/generate.py` compares the two sources and writes
+/// this file.
 const DATA: &str = include_str!("../data/aeropuertos.txt");
 
-/// Code, latitude, longitude, open or closed, end of line.
+/// Width of a record in bytes: code, latitude, longitude, open or closed, end of line.
 const WIDTH: usize = 3 + 8 + 9 + 1 + 1;
 
 /// Mean radius of the Earth (IUGG), in km.
@@ -22,16 +23,16 @@ pub struct Ubicacion {
     pub longitud: f64,
 }
 
-/// Says whether flights to the airport are sold.
+/// Whether the airline sells flights from and to an airport.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Servicio {
-    /// Flights are sold.
+    /// The airport is open, and flights are sold.
     Abierto,
     /// The airport is closed, or not yet open.
     Cerrado,
 }
 
-/// The service of the airport with this IATA code; `None` if no airport has it.
+/// The service of the airport with this IATA code; `None` if no airport has this code.
 #[must_use]
 pub fn service(codigo: &str) -> Option<Servicio> {
     Some(match record(codigo)?.get(20)? {
@@ -40,7 +41,7 @@ pub fn service(codigo: &str) -> Option<Servicio> {
     })
 }
 
-/// The position of the airport with this IATA code; `None` if no airport has it.
+/// The position of the airport with this IATA code; `None` if no airport has this code.
 #[must_use]
 pub fn locate(codigo: &str) -> Option<Ubicacion> {
     let record = str::from_utf8(record(codigo)?).ok()?;
@@ -84,7 +85,7 @@ mod tests {
     const SECOND: &str = include_str!("../data/ourairports.txt");
     /// Decisions about single airports, as CSV with the columns `code,decision,km,reason`.
     const DECISIONS: &str = include_str!("../data/decisiones.csv");
-    /// Two positions of one airport are at most this far from each other, in km.
+    /// Largest distance between the positions of an airport in the two sources, in km.
     const APART: f64 = 10.0;
 
     fn codes() -> impl Iterator<Item = &'static str> {
@@ -159,8 +160,8 @@ mod tests {
     fn what_is_closed_sells_nothing_and_what_is_open_does() {
         let closed = codes().filter(|code| service(code) == Some(Servicio::Cerrado));
         assert_eq!(closed.count(), 87);
-        // Former airports of Berlin (Tegel), Phnom Penh and Dazhou; Tripoli and Donetsk; and Vlora, which is being
-        // built.
+        // Former airports of Berlin (Tegel), Phnom Penh and Dazhou; closed airports of Tripoli and Donetsk; and the
+        // airport of Vlora, which is being built.
         for code in ["TXL", "PNH", "DAX", "TIP", "DOK", "VLO"] {
             assert_eq!(service(code), Some(Servicio::Cerrado), "{code}");
         }

@@ -13,7 +13,7 @@ use crate::Reserva;
 const CANCELADA: &str = "La reserva está cancelada";
 
 /// Decides an approval. Only a pending reservation is approved. For a cancelled reservation the outcome is an event and
-/// not a refusal, because the saga continues from it.
+/// not a refusal, because the saga needs an event to continue.
 ///
 /// The outcome is `ReservaAprobada` or `AprobacionReservaFallida`.
 pub(crate) fn decide(case: &Case<'_, Payload>) -> Result<Decision, Problem> {
@@ -38,7 +38,7 @@ pub(crate) fn decide(case: &Case<'_, Payload>) -> Result<Decision, Problem> {
     ]))
 }
 
-/// The failure that a test asked for; `None` if the reservation is not pending.
+/// The event of a failure that a test asked for; `None` if the reservation is not pending.
 pub(crate) fn failure(case: &Case<'_, Payload>) -> Option<NewEvent> {
     let pending = Reserva::fold(case.history).estado() == Some(EstadoReserva::Pendiente);
     pending.then(|| fallida(case, parse::FALLA_INDUCIDA))

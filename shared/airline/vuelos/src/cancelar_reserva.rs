@@ -11,8 +11,8 @@ use serde_json::Value;
 
 use crate::Reserva;
 
-/// The `motivo` of a deadline that has passed. A cancellation with this `motivo` does not cancel an approved
-/// reservation.
+/// The `motivo` of a cancellation because a deadline has passed. A cancellation with this `motivo` does not cancel an
+/// approved reservation.
 pub const PLAZO: &str = "plazo";
 
 /// Longest `motivo`, in characters.

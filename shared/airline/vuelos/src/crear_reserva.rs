@@ -31,12 +31,13 @@ pub const MAX_LEGS: usize = 50;
 pub const MAX_NOMBRE: usize = 200;
 /// Longest client id or payment token, in characters.
 pub const MAX_TOKEN: usize = 64;
-/// Largest event that opens a stream, in bytes of its JSON. The rest of the stream's item is kept for later events.
+/// Largest event that opens a reservation's stream, in bytes of the event's JSON. The rest of the stream's item is kept
+/// for later events.
 pub const MAX_OPENING_EVENT: usize = 32 * 1024;
 
-/// 1900-01-01T00:00:00Z.
+/// The earliest accepted time, 1900-01-01T00:00:00Z, in seconds since 1970.
 const EARLIEST: i64 = -2_208_988_800;
-/// 2201-01-01T00:00:00Z, the first second that is too late.
+/// The first second that is too late, 2201-01-01T00:00:00Z, in seconds since 1970.
 const TOO_LATE: i64 = 7_289_654_400;
 
 /// Reads the command's data, from the body of a request or from a command.
@@ -89,14 +90,14 @@ fn read_itinerario(
     let itinerario = node.object(&["odos"], violations)?;
     let mut before = Arrival::default();
     let odos = itinerario.list("odos", MAX_LIST, violations, |odo, violations| {
-        // An odo may depart from any airport, but not before the arrival of the odo before it.
+        // An odo may depart from any airport, but not before the previous odo has arrived.
         before.codigo = None;
         read_odo(odo, &mut before, legs, violations)
     })?;
     Some(Itinerario { odos })
 }
 
-/// `before` is the arrival of the odo before. The function sets it to the arrival of this odo.
+/// Reads an odo. `before` is the arrival of the previous odo. The function sets `before` to the arrival of this odo.
 fn read_odo(
     node: Node<'_>,
     before: &mut Arrival,
@@ -115,7 +116,8 @@ fn read_odo(
             last = arrival;
             leg
         });
-        // After a segmento without legs the place of arrival is unknown, so the next leg is not checked against it.
+        // After a segmento without legs the place and time of arrival are unknown, so the next leg is not checked
+        // against them.
         if *legs > seen {
             arrival = last;
         }
@@ -127,7 +129,7 @@ fn read_odo(
     })
 }
 
-/// The place and time at which the leg before arrived, as far as they could be read.
+/// The place and time at which the previous leg arrived, as far as they could be read.
 #[derive(Default)]
 struct Arrival {
     codigo: Option<String>,
@@ -315,7 +317,7 @@ fn read_pago(node: Node<'_>, violations: &mut Violations) -> Option<Pago> {
     })
 }
 
-/// `decimals` are those of the currency; `None` if the currency is unknown.
+/// Reads an amount. `decimals` is the number of decimals of the currency; `None` if the currency is unknown.
 fn read_monto(
     node: Node<'_>,
     decimals: Option<u32>,
@@ -350,8 +352,8 @@ fn read_saga(node: Node<'_>, violations: &mut Violations) -> Option<SagaMode> {
 ///
 /// The outcome is `ReservaCreada`, with a computed fare if the client sends no price.
 pub(crate) fn decide(case: &Case<'_, Payload>) -> Result<Decision, Problem> {
-    // The data are checked before the state: a command that opens a stream may be decided without history, and must get
-    // the same answer as with it.
+    // The data are checked before the state, because the event store may decide a command that opens a stream without
+    // reading the history first. A command with invalid data must get the same answer with and without the history.
     let data = parse(&case.command.data).map_err(invalid)?;
     let reserva = Reserva::fold(case.history);
     if reserva.exists() {
@@ -378,8 +380,8 @@ fn reserva_creada(id_reserva: IdReserva, data: CrearReserva, now: Moment) -> Res
     }
 }
 
-/// Size of the event that opens the reservation. Values that the request does not fix have a constant width, or count
-/// here with their largest width.
+/// Size of the event that opens the reservation. Values that do not come from the request, for example ids, have a
+/// constant width, or count with their largest width.
 fn opening_size(data: &CrearReserva) -> usize {
     let id_reserva = IdReserva(Uuid::nil());
     let now = Moment::from(Timestamp::UNIX_EPOCH);

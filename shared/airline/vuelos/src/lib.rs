@@ -12,8 +12,8 @@
 //! | [`Reserva`] | the fold of a stream's events, and the form that readers get |
 //! | [`aeropuertos`], [`monedas`], [`tarifa`] | reference data, and the fare computed from it |
 //!
-//! Everything here is a function of its arguments, without clock, I/O or randomness. The rules hold for commands. The
-//! fold never validates, so a rule can be tightened without breaking history.
+//! Everything here is a function of its arguments, without clock, I/O or randomness. The rules apply only to commands.
+//! The fold of events checks no rule, so a rule can become stricter while old events stay valid.
 
 #![deny(missing_docs)]
 
@@ -45,7 +45,7 @@ pub const APROBAR_RESERVA: &str = "AprobarReserva";
 /// Cancels a reservation. Its data is [`events::vuelos::CancelarReserva`].
 pub const CANCELAR_RESERVA: &str = "CancelarReserva";
 
-/// The way in which this context fails when a test asks for a failure.
+/// The command that fails when a test asks this context for a failure, and the event of the failure.
 pub const FAILURE: Failure<Payload> = Failure {
     command: APROBAR_RESERVA,
     event: aprobar_reserva::failure,

@@ -1,5 +1,5 @@
 //! Currencies of ISO 4217, list one, as published on 2026-01-01: every active code that has a minor unit. Codes without
-//! one (metals, bond units, special drawing rights, tests) are not money with which a fare can be paid.
+//! a minor unit (metals, bond units, special drawing rights, tests) are not money with which a fare can be paid.
 
 /// The codes, grouped by the number of decimals of their minor unit.
 const BY_DECIMALS: [(u32, &str); 4] = [

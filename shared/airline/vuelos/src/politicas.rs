@@ -7,8 +7,8 @@ use alpes_participant::Policy;
 
 use crate::{APROBAR_RESERVA, CANCELAR_RESERVA, cancelar_reserva::PLAZO};
 
-/// Time after which a reservation by choreography that is not approved is cancelled, because a context did not do its
-/// part.
+/// The deadline of a reservation by choreography, counted from its creation. A reservation that is not approved by then
+/// is cancelled, because a context did not do its part.
 pub const DEADLINE: Duration = Duration::from_mins(5);
 
 /// A reservation with its seats is approved. A reservation is cancelled if any step fails or its deadline passes.

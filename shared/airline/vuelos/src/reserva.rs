@@ -10,8 +10,9 @@ use serde::{Deserialize, Serialize};
 
 /// A reservation: the fold of its stream.
 ///
-/// A `Reserva` keeps the facts and derives the state from them, as the views do (cancelled over approved over pending).
-/// So every history has a meaning, in any order and under any rules.
+/// A `Reserva` keeps the facts and derives the state from the facts, as the views do: cancelled has precedence over
+/// approved, and approved over pending. So every history can be folded, whatever the order of its events and the rules
+/// of its time.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Reserva {
     creada: Option<(CorrelationId, ReservaCreada)>,
@@ -79,7 +80,7 @@ impl Reserva {
     }
 
     /// The state; `None` if the reservation was neither made nor cancelled. A reservation that was cancelled before it
-    /// was made is `Cancelada`: this tombstone refuses a late `CrearReserva`.
+    /// was made is `Cancelada`. This state is a tombstone, because a late `CrearReserva` is then refused.
     #[must_use]
     pub fn estado(&self) -> Option<EstadoReserva> {
         if self.cancelada {

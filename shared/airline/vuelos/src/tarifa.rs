@@ -7,8 +7,8 @@
 //! medio     = tok_visa
 //! ```
 //!
-//! The distance is rounded to whole km before it becomes money: platforms differ in the last bit of a sine, and fares
-//! must not differ.
+//! The distance is rounded to whole km before the fare is computed, because platforms differ in the last bit of a sine,
+//! and fares must not differ.
 
 use events::vuelos::{Itinerario, Leg, Monto, Pago};
 use rust_decimal::{Decimal, RoundingStrategy};
@@ -20,7 +20,7 @@ pub const MONEDA: &str = "USD";
 /// The payment token of a computed fare.
 pub const MEDIO: &str = "tok_visa";
 
-/// The fare. A leg between unknown airports costs only its fixed part.
+/// The fare of a journey. A leg from or to an unknown airport costs only the fixed part.
 #[must_use]
 pub fn fare(itinerarios: &[Itinerario]) -> Pago {
     let legs = itinerarios

@@ -1,7 +1,8 @@
-//! Puts the airline's parts together over a platform, for functions, tools, simulation and tests.
+//! Builds the airline's parts from the ports of a platform, for functions, tools, simulation and tests.
 //!
-//! A function is wired in two places: its parts here, and its `App::new` in its own crate, which takes a [`Wiring`].
-//! `main.rs` passes the environment of the deployed function; simulation and tests pass twins.
+//! A function is wired in two places: this crate builds its parts, and `App::new` in the function's own crate takes a
+//! [`Wiring`] and puts the parts together. `main.rs` makes the wiring from the environment of the deployed function;
+//! simulation and tests make it from twins (ports in memory).
 
 #![deny(missing_docs)]
 
@@ -26,9 +27,9 @@ const METRICS: &str = "AeroAlpes";
 /// A build of the system: the events that the build can decode, and the sagas that it can run.
 #[derive(Clone)]
 pub struct Build {
-    /// The events.
+    /// The events that the build can decode.
     pub catalogue: Catalogue,
-    /// The definitions of sagas.
+    /// The definitions of the sagas that the build can run.
     pub definitions: Definitions,
 }
 
@@ -52,26 +53,26 @@ pub struct Wiring<P> {
 }
 
 impl<P: Platform> Wiring<P> {
-    /// The system of this source code.
+    /// The wiring of the build of this source code.
     pub fn new(platform: P) -> Self {
         Self::of(platform, Build::current())
     }
 
-    /// The system of another build.
+    /// The wiring of another build.
     pub fn of(platform: P, build: Build) -> Self {
         Self { platform, build }
     }
 
-    /// Reads streams.
+    /// Reads event streams.
     pub fn reader(&self) -> StreamReader<Payload> {
         StreamReader::new(self.platform.tables(), self.build.catalogue.clone())
     }
 
-    /// Commits events.
+    /// Makes the event store, which commits events.
     ///
     /// # Errors
     ///
-    /// The platform has no log.
+    /// The platform has no port for the log.
     pub fn store(&self) -> Result<EventStore<Payload>, P::Error> {
         Ok(EventStore::new(
             self.platform.tables(),
@@ -90,7 +91,7 @@ impl<P: Platform> Wiring<P> {
         )
     }
 
-    /// Moves sagas on. On a platform with Step Functions, the coordinator also starts executions.
+    /// Advances sagas. On a platform with Step Functions, the coordinator also starts executions.
     pub fn coordinator(&self) -> Coordinator {
         let participants = Arc::new(FunctionParticipants(self.platform.functions()));
         let coordinator = Coordinator::new(self.sagas(), participants);
@@ -215,7 +216,7 @@ pub fn rules(context: Context, tables: &Arc<dyn Tables>, world: &World) -> Rules
     }
 }
 
-/// The policies of each context: its reactions to events of other contexts.
+/// The policies of each context, which say how it reacts to events in a choreography.
 #[must_use]
 pub fn policies() -> [(Context, Vec<Policy>); 3] {
     [

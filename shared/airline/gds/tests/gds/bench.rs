@@ -1,4 +1,4 @@
-//! The context on the event store, over the twins in memory.
+//! The test bench: the context `gds` on the event store, with the ports in memory.
 
 use std::{collections::BTreeMap, ops::Deref, sync::Arc};
 
@@ -18,7 +18,7 @@ use crate::{
     planted::{self, Bug},
 };
 
-/// The data that outlive a process, and the mistake that its processes make.
+/// The data that outlive a process, and the planted mistake of all processes of the test.
 #[derive(Clone)]
 pub struct Bench {
     bench: StoreBench<Payload>,
@@ -48,7 +48,7 @@ impl Bench {
         Self::with(None)
     }
 
-    /// A bench whose processes have the bug.
+    /// A bench whose processes have this bug.
     pub fn with(bug: Option<Bug>) -> Self {
         let bench = StoreBench::new(events::catalogue());
         Self { bench, bug }
@@ -68,13 +68,14 @@ impl Bench {
         block_on(inventory::read(&*self.tables, &vuelo(flight))).unwrap()
     }
 
-    /// Free and held seats.
+    /// Number of free seats and of held seats of a flight.
     pub fn seats(&self, flight: Flight) -> (i64, i64) {
         let Inventory { free, held, .. } = self.read(flight);
         (free, held)
     }
 
-    /// Checks the promises once no command is in flight. `capacities` lists the flights with their seats at the start.
+    /// Checks that the seats held are the seats of the streams, once no command is in flight. `capacities` lists the
+    /// flights with their seats at the start.
     pub fn check(&self, capacities: &[(Flight, i64)]) -> Result<(), String> {
         self.settle()?;
         let mut active: BTreeMap<Vuelo, i64> = BTreeMap::new();
@@ -103,7 +104,8 @@ impl Bench {
     }
 }
 
-/// The seats that a stream holds; `None` if no sequence of commands leads to this stream.
+/// The seats that a reservation holds, according to the events of its stream; `None` if no sequence of commands leads
+/// to these events.
 fn legal(history: &[Payload]) -> Option<Vec<Sillas>> {
     use Payload::{
         ConfirmacionFallida as Fallida, ConfirmacionGDSRevertida as Revertida,

@@ -1,4 +1,4 @@
-//! Concurrent processes, in an order that a seed decides, with faults at any effect.
+//! Tests of concurrent processes. A seed decides the order of their steps, and any effect can have a fault.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -18,20 +18,20 @@ use crate::{
     planted::Bug,
 };
 
-/// The faults of a run and their rates.
+/// The seed of a run, and the rates of its faults.
 #[derive(Clone, Copy, Debug)]
 pub struct Trouble {
     pub seed: u64,
-    /// One effect in this many fails; 0 means that none fails.
+    /// On average one effect in this many fails; 0 means that no effect fails.
     pub fault_one_in: u64,
-    /// One step in this many kills its process; 0 means that none does.
+    /// On average one step in this many kills its process; 0 means that no step does.
     pub kill_one_in: u64,
 }
 
-/// An answer, or none if the step executed a late effect.
+/// The answer to a command; `None` for a task that only executed a late effect.
 type Answer = Option<Result<Handled, HandleError>>;
 
-/// Runs clients concurrently. Each client sends its commands in order, and repeats each command until it is answered.
+/// Runs clients concurrently. Each client sends its commands in order, and repeats a command until it gets an answer.
 /// Returns every answer.
 pub fn run(
     bench: &Bench,
@@ -77,8 +77,8 @@ pub fn run(
 
 const RACERS: u128 = 7;
 
-/// Many reservations compete for the last seat of a flight. Every second one also wants a seat of another flight, which
-/// has enough.
+/// Many reservations compete for the last seat of a flight. Every second reservation also wants a seat of another
+/// flight, which has enough seats.
 fn last_seat(trouble: Trouble, bug: Option<Bug>) -> Result<(), String> {
     let bench = Bench::with(bug);
     bench.set_free(BOG_MIA, 1);
@@ -163,7 +163,8 @@ fn the_winner_is_not_always_the_same() {
     assert!(winners.len() > 3, "{winners:?}");
 }
 
-/// Two reservations are made and undone concurrently. A third is made and stays, with two legs on one flight.
+/// Several clients concurrently confirm and revert two reservations. A third reservation, which has two legs on one
+/// flight, is confirmed and not reverted.
 fn back_and_forth(trouble: Trouble, bug: Option<Bug>) -> Result<(), String> {
     let bench = Bench::with(bug);
     let capacities = [(BOG_MIA, 3), (MIA_JFK, 3)];

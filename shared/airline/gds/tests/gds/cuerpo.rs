@@ -1,4 +1,4 @@
-//! The faults in the data of a confirmation, with their places.
+//! Tests of the faults in the data of a confirmation, with their places.
 
 use domain_kit::Processes;
 use events::{IdReserva, kinds};
@@ -13,7 +13,7 @@ use crate::{
 
 const LEG: &str = "itinerarios[0].odos[0].segmentos[0].legs[0]";
 
-/// `campo: regla` of every violation.
+/// Every violation of a command's data, as `campo: regla`.
 fn faults(data: &Value) -> Vec<String> {
     let problem = given([])
         .when(&command(1, RESERVA, CONFIRMAR_RESERVA, data.clone()))
@@ -27,7 +27,7 @@ fn faults(data: &Value) -> Vec<String> {
         .collect()
 }
 
-/// A confirmation with another value at a place of its leg.
+/// The data of a confirmation, with another value at a place of its leg.
 fn with(pointer: &str, value: Value) -> Value {
     let mut data = journey(&[BOG_MIA]);
     let place = format!("/itinerarios/0/odos/0/segmentos/0/legs/0{pointer}");

@@ -1,4 +1,4 @@
-//! The decision on each command, for each history.
+//! Tests of the decision on each command, for each history.
 
 use alpes_event_store::{Case, Decider};
 use alpes_messages::{NewEvent, Problem, StreamId};
@@ -94,7 +94,8 @@ fn confirmar_again_returns_what_was_decided() {
         given([decided.clone()])
             .when(&confirm(1, RESERVA, &[BOG_MIA]))
             .then_already(1);
-        // Refused writes of a decision that was overtaken do not affect this decision.
+        // The transaction of an earlier decision refused some writes. Meanwhile another process decided the
+        // confirmation, so the refused writes do not matter.
         given([decided])
             .refused(&[0])
             .when(&confirm(1, RESERVA, &[BOG_MIA]))

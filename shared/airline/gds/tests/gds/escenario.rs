@@ -1,4 +1,5 @@
-//! Given events, when a command, then events or a refusal.
+//! Scenarios for decisions: given the events of a history, when a command is decided, then the decision is events or a
+//! refusal.
 
 use alpes_event_store::{Case, Decision};
 use alpes_messages::{Command, Event, Moment, NewEvent, Problem, StreamId};
@@ -16,7 +17,7 @@ pub use domain_kit::scenario::command;
 
 pub const RESERVA: IdReserva = IdReserva(Uuid::from_u128(1));
 
-/// Origin, destination, departure.
+/// The origin, destination and departure of a flight.
 pub type Flight = (&'static str, &'static str, &'static str);
 
 pub const BOG_MIA: Flight = ("BOG", "MIA", "2026-02-20T13:10:00Z");
@@ -133,7 +134,8 @@ impl Escenario {
 pub struct Outcome(Decided<Payload>);
 
 impl Outcome {
-    /// The decision commits these events, with these writes: the key, and the number that is added.
+    /// The decision commits these events, with these writes. Each write has the key of a flight, and the number of
+    /// seats that the write adds.
     pub fn then(self, events: impl IntoIterator<Item = NewEvent>, writes: &[(&str, i64)]) {
         let Decision::Commit { events: new, with } = self.0.decision else {
             panic!("no commit: {:?}", self.0.decision)
@@ -144,7 +146,7 @@ impl Outcome {
         assert_eq!(moved, writes);
     }
 
-    /// The command is done already, by the event of this version.
+    /// The decision is that the command is done already, by the event with this version.
     pub fn then_already(self, version: usize) {
         self.0.then_already(version);
     }
@@ -154,7 +156,7 @@ impl Outcome {
     }
 }
 
-/// The flight of a write, and the number of seats that it adds.
+/// The flight of a write, and the number of seats that the write adds.
 fn moved(write: &Write) -> (String, i64) {
     let Write::Update(update) = write else {
         panic!("not an update: {write:?}")

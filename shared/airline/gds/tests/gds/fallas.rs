@@ -1,4 +1,5 @@
-//! Every fault at every effect, followed by the command again. Seats and streams must agree.
+//! Tests of every fault at every effect of a command. After the fault the command is repeated, and then seats and event
+//! streams must agree.
 
 use alpes_messages::Command;
 use domain_kit::{FaultCase, Processes, every_fault};
@@ -20,7 +21,7 @@ fn mine() -> Command {
     confirm(1, MINE, &[BOG_MIA, MIA_JFK, BOG_MIA])
 }
 
-/// Cases, each with the seats that are held afterwards.
+/// The cases, each with the seats that are held at the end.
 fn cases() -> [FaultCase<[i64; 2]>; 5] {
     let case = |name, before: &[Command], command, event, expected| FaultCase {
         name,
@@ -31,7 +32,7 @@ fn cases() -> [FaultCase<[i64; 2]>; 5] {
     };
     let revert = || revert(3, MINE);
     let reverted = "ConfirmacionGDSRevertida";
-    // This leaves one seat of the first flight.
+    // After this confirmation the first flight has one free seat.
     let other = confirm(2, OTHER, &[BOG_MIA, BOG_MIA]);
     let alone = std::slice::from_ref(&other);
     let failed = [other.clone(), mine()];
@@ -68,7 +69,8 @@ fn every_fault_at_every_effect() {
         );
         bench.check(&CAPACITIES).expect(context);
     });
-    // A confirmation whose writes are refused is read and decided a second time.
+    // The second case has more effects: its writes are refused, so the stream is read and the command is decided a
+    // second time.
     assert_eq!(effects, [3, 5, 4, 4, 4]);
 }
 

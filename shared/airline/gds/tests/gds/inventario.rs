@@ -1,4 +1,4 @@
-//! Seats that are taken and given back.
+//! Tests of seats that are taken and given back.
 
 use alpes_event_store::Handled;
 use domain_kit::Processes;
@@ -70,7 +70,7 @@ fn a_seat_on_every_leg_or_on_none() {
     );
     assert_eq!(bench.seats(MIA_JFK), (DEFAULT_SEATS.into(), 0));
     assert_eq!(bench.tables.all(gds::TABLE).len(), 2);
-    // The confirmation stays failed, although there are seats now.
+    // A repeated confirmation returns its failure, although the flights now have seats.
     bench.set_free(BOG_MIA, 5);
     bench.set_free(JFK_BOG, 5);
     assert_eq!(bench.event(&confirm(1, reserva(1), &legs)), event);
@@ -101,7 +101,7 @@ fn more_legs_on_a_flight_than_it_has_seats_fail_though_nobody_is_on_it() {
     let event = bench.event(&confirm(2, reserva(2), &[EWR_DFW; 2]));
     assert_eq!(event.kind, "ReservaGDSConfirmada");
     bench.check(&[(EWR_DFW, 2)]).unwrap();
-    // A test has set a larger number of free seats.
+    // A test sets more free seats than the aircraft has.
     bench.set_free(EWR_DFW, 5);
     let event = bench.event(&confirm(3, reserva(3), &[EWR_DFW; 3]));
     assert_eq!(event.kind, "ReservaGDSConfirmada");
@@ -130,7 +130,7 @@ fn what_is_free_can_be_set_and_what_is_held_stays_held() {
     bench.event(&confirm(1, reserva(1), &[BOG_MIA, BOG_MIA]));
     bench.set_free(BOG_MIA, 0);
     assert_eq!(bench.seats(BOG_MIA), (0, 2));
-    // This is more than the seats of the aircraft.
+    // The test sets more free seats than the aircraft has.
     bench.set_free(BOG_MIA, DEFAULT_SEATS + 20);
     assert_eq!(bench.seats(BOG_MIA), (i64::from(DEFAULT_SEATS) + 20, 2));
     bench.event(&confirm(2, reserva(2), &[BOG_MIA]));

@@ -1,4 +1,5 @@
-//! The context at its boundary (history and command in, decision out), and on the event store, where it takes seats.
+//! Tests of the context's decisions, each on a history and a command, and of the context on the event store, where it
+//! takes seats.
 #![cfg(test)]
 
 mod bench;

@@ -1,4 +1,5 @@
-//! Planted mistakes. Each rewrites the transactions of a process as a process with the mistake would write them.
+//! Planted mistakes. Each mistake rewrites the transactions of a sound process, as a process with that mistake would
+//! write them.
 
 use std::sync::Arc;
 
@@ -12,11 +13,11 @@ pub enum Bug {
     TakenWithoutCondition,
     /// One seat too many can be taken.
     OneSeatTooMany,
-    /// Seats are taken before the commit, not in its transaction.
+    /// Seats are taken or given back before the commit, not in its transaction.
     MovedBeforeTheCommit,
-    /// Seats are taken after the commit, not in its transaction.
+    /// Seats are taken or given back after the commit, not in its transaction.
     MovedAfterTheCommit,
-    /// Each flight loses one seat, even if several legs are on it.
+    /// A confirmation takes one seat of each flight, even if several legs are on the flight.
     OneSeatAFlight,
 }
 
@@ -30,7 +31,7 @@ impl Bug {
     ];
 }
 
-/// The tables of a process that has the bug.
+/// The tables of a process that has this bug.
 pub fn plant(bug: Option<Bug>, tables: Arc<dyn Tables>) -> Arc<dyn Tables> {
     match bug {
         Some(bug) => Arc::new(Over(Planted { bug, tables })),
@@ -44,7 +45,7 @@ struct Planted {
 }
 
 impl Planted {
-    /// Writes these one after the other, each by itself. The first write has the place `first`.
+    /// Writes `writes` one after the other, each outside of a transaction. The first write has the place `first`.
     async fn apart(&self, first: usize, writes: &[Write]) -> Result<(), TransactError> {
         for (place, write) in (first..).zip(writes) {
             match self.tables.write(write).await {

@@ -1,4 +1,4 @@
-//! Laws, checked over random sequences of commands on several reservations that share flights.
+//! Properties of the context, checked over random sequences of commands on several reservations that share flights.
 
 use std::collections::BTreeMap;
 
@@ -19,7 +19,7 @@ use crate::{
 
 const FLIGHTS: [Flight; 3] = [BOG_MIA, JFK_BOG, MIA_JFK];
 
-/// A reservation and the legs to confirm. Without legs, the step is the reversal.
+/// A command on a reservation: the confirmation of these legs, or the reversal if the list is empty.
 type Step = (u128, Vec<Flight>);
 
 fn step() -> impl Strategy<Value = Step> {
@@ -60,14 +60,14 @@ enum Reserva {
     Undone,
 }
 
-/// A model of the inventory that executes one command after the other.
+/// A simple model of the inventory, which executes one command after the other.
 struct Model {
     free: BTreeMap<Flight, u32>,
     reservations: BTreeMap<u128, Reserva>,
 }
 
 impl Model {
-    /// Type and seats of the new event; `None` if the command has no new event.
+    /// Executes a command. Returns the type and the seats of the new event; `None` if the command has no new event.
     fn apply(&mut self, (reservation, legs): &Step) -> Option<(&'static str, Value)> {
         let before = self.reservations.get(reservation).cloned();
         let (after, kind, told) = if legs.is_empty() {
@@ -183,7 +183,7 @@ proptest! {
                 }
             }
         }
-        // A repeated command is decided once.
+        // A repeated command is decided only once, so all of its answers have the same event.
         for events in of_kind.values() {
             prop_assert!(events.iter().all(|event| event == &events[0]), "{:?}", of_kind);
         }

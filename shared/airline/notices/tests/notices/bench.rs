@@ -1,4 +1,4 @@
-//! A log to announce, and the topic that receives the notices.
+//! The test bench: a log of events to announce, and the topic that receives the notices.
 
 use std::{
     collections::BTreeMap,
@@ -18,8 +18,8 @@ use simulation::Faults;
 use twins::{ManualClock, MemoryTables, MemoryTopic, world};
 use uuid::Uuid;
 
-/// The golden samples are not formatted as this code would write them, so a notice shows whether its text is the
-/// committed one.
+/// The golden samples have another JSON formatting than this code writes. So a test sees whether a notice has the text
+/// that was committed.
 const CREADA: &str = include_str!("../../../events/samples/vuelos/ReservaCreada.v2.json");
 const APROBADA: &str = include_str!("../../../events/samples/vuelos/ReservaAprobada.v1.json");
 const CANCELADA: &str = include_str!("../../../events/samples/vuelos/ReservaCancelada.v1.json");
@@ -42,7 +42,7 @@ impl Tipo {
     }
 }
 
-/// The text of a field.
+/// The text of a field of a sample.
 pub fn value<'a>(sample: &'a str, name: &str) -> &'a str {
     let mark = format!("\"{name}\": \"");
     let (_, rest) = sample.split_once(&mark).unwrap();
@@ -60,7 +60,7 @@ pub fn id(number: u64, tipo: Tipo) -> String {
     Uuid::from_u128((7 << 76) | (2 << 62) | (u128::from(number) << 8) | last).to_string()
 }
 
-/// The text of an event of this age.
+/// The text of an event of this type and age, for the reservation with this number.
 pub fn text(number: u64, tipo: Tipo, age: SignedDuration) -> String {
     let sample = tipo.sample();
     let time = start().checked_sub(age).unwrap();
@@ -73,7 +73,7 @@ fn start() -> Timestamp {
     world(1).0.clock.now()
 }
 
-/// The record at this place of the log.
+/// A record of the log, with its place, its partition key and its text.
 pub fn record(place: usize, key: &str, text: &str) -> LogRecord {
     LogRecord {
         shard: "shardId-000000000000".into(),
@@ -95,7 +95,7 @@ pub fn log(events: &[(u64, Tipo)]) -> Vec<LogRecord> {
         .collect()
 }
 
-/// A topic that refuses everything while its switch is set.
+/// A topic that refuses every notice while `refuses` is true.
 pub struct Moody {
     pub topic: Arc<MemoryTopic>,
     pub refuses: AtomicBool,
@@ -152,8 +152,8 @@ impl Bench {
         outcome
     }
 
-    /// Delivers a batch until it is processed, as a mapping does: from the first record that failed, or whole if the
-    /// process died.
+    /// Delivers a batch until it is processed, as an event source mapping does. A redelivery begins with the first
+    /// record that failed, or with the whole batch if the process died.
     pub fn deliver_to_the_end(&self, mut batch: &[LogRecord], faults: &Faults) {
         for _ in 0..20 {
             let announcer = self.announcer(faults);
@@ -173,7 +173,7 @@ impl Bench {
         self.topic.topic.published()
     }
 
-    /// The published texts, with the number of times that each was published.
+    /// The published texts, each with its number of publications.
     pub fn heard(&self) -> BTreeMap<String, usize> {
         let mut heard = BTreeMap::new();
         for notice in self.published() {
@@ -192,7 +192,7 @@ impl Bench {
     }
 }
 
-/// The texts of a log that must be announced, each once.
+/// The texts of a log that must be announced, in the form of [`Bench::heard`]. Each text is announced once.
 pub fn expected(log: &[LogRecord]) -> BTreeMap<String, usize> {
     let texts = log
         .iter()

@@ -1,4 +1,4 @@
-//! Every fault at every effect.
+//! Tests of every fault at every effect of an announcement.
 
 use simulation::{Fault, Faults};
 
@@ -36,7 +36,7 @@ fn whatever_fails_everything_is_announced_and_at_most_twice() {
             let of = format!("{fault:?} at effect {at}, {step}: {heard:?}");
             assert!(heard.keys().eq(expected.keys()), "{of}");
             assert!(heard.values().all(|times| *times <= 2), "{of}");
-            // Only a fault at publishing or recording can repeat a notice. Earlier faults come before any notice.
+            // Only a fault after a notice was published, or a fault of the write that records it, can repeat a notice.
             let unheard = step.starts_with("get")
                 || (step.starts_with("publish") && fault == Fault::FailBefore);
             assert!(!unheard || heard == expected, "{of}");

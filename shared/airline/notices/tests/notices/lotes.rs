@@ -1,4 +1,4 @@
-//! Batches: the events that are announced, skipped or held back.
+//! Tests of batches: which events are announced, skipped or redelivered.
 
 use std::{collections::BTreeMap, fs, sync::atomic::Ordering, time::Duration};
 
@@ -80,8 +80,8 @@ fn a_notice_is_the_text_as_committed_with_attributes_to_choose_by() {
     assert_eq!(noted, [note(1, Aprobada), note(2, Cancelada)]);
 }
 
-/// An event that was committed before the rule for texts is announced too. Characters that a topic refuses are escaped,
-/// so the event reads as committed.
+/// An event that was committed before the rule for the characters of texts is announced too. Characters that a topic
+/// refuses are escaped, so the event reads as committed.
 #[test]
 fn what_a_topic_does_not_carry_is_escaped() {
     let bench = Bench::new();
@@ -162,7 +162,7 @@ fn a_failure_stops_its_reservation_and_no_other() {
         (2, Cancelada),
         (3, Cancelada),
     ]);
-    // The read is effect 0. The effects 2 and 3 announce reservation 2.
+    // Effect 0 reads the table. The effects 2 and 3 publish the two notices of reservation 2.
     for (at, failed) in [(2, 2), (3, 3)] {
         let (bench, faults) = (Bench::new(), Faults::once(at, Fault::FailBefore));
         let outcome = block_on(bench.announcer(&faults).consumer().consume(&log));
@@ -191,7 +191,7 @@ fn an_announcement_that_could_not_be_noted_is_not_made_again_for_that() {
     let outcome = block_on(bench.announcer(&faults).consumer().consume(&log));
     assert_eq!(outcome.failed, None);
     assert_eq!(bench.heard(), expected(&log));
-    // A copy of the record may announce it again.
+    // A redelivered record may announce the event once more.
     bench.deliver(&log);
     bench.deliver(&log);
     assert_eq!(bench.published().len(), 2);
@@ -204,7 +204,7 @@ fn what_is_refused_for_good_is_parked_and_the_rest_is_announced() {
     let motivo = "x".repeat(Notice::LIMIT);
     let large = text(2, Cancelada, SignedDuration::ZERO).replace("plazo", &motivo);
     log[1].data = large.clone().into_bytes();
-    // The record may be redelivered, and still delays no other.
+    // The batch may be redelivered, and the record still delays no other record.
     for _ in 0..2 {
         bench.deliver(&log);
     }
@@ -230,7 +230,7 @@ fn what_cannot_be_parked_is_delivered_again() {
     let log = log(&[(1, Aprobada), (2, Aprobada)]);
     let bench = Bench::new();
     bench.topic.refuses.store(true, Ordering::SeqCst);
-    // The effects are the read, two messages, and then the parking of the first record.
+    // Effect 0 reads the table, the effects 1 and 2 publish two messages, and effect 3 parks the first record.
     let faults = Faults::once(3, Fault::FailBefore);
     let outcome = block_on(bench.announcer(&faults).consumer().consume(&log));
     assert_eq!(outcome.failed.unwrap().0, log[0].sequence);

@@ -1,4 +1,4 @@
-//! Given a log, when its batches are delivered, then these notices.
+//! Tests of the notices that the batches of a log cause.
 
 #![cfg(test)]
 

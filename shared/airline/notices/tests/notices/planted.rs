@@ -1,4 +1,4 @@
-//! Planted mistakes, in the calls of tables and topic.
+//! Planted mistakes, in the announcer's calls of its tables and its topic.
 
 use std::sync::Arc;
 

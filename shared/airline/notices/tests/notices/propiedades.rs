@@ -1,5 +1,5 @@
-//! Every event is announced, under any deliveries and faults, and exactly once without faults. The same test finds each
-//! planted mistake.
+//! Tests that every approval and cancellation is announced, under any deliveries and faults, and exactly once without
+//! faults. The same run finds each planted mistake.
 
 use std::sync::Arc;
 
@@ -68,7 +68,7 @@ fn invocation(
     Box::pin(async move { announcer.consumer().consume(&batch).await })
 }
 
-/// Delivers a batch until it is processed. Late effects are executed from time to time.
+/// Delivers a batch until it is processed. Between deliveries, late effects are executed at random.
 fn deliver(
     bench: &Bench,
     dice: &Dice,
@@ -94,14 +94,14 @@ fn deliver(
             return;
         };
         let place = batch.iter().position(|one| one.sequence == sequence);
-        // Without partial batch responses, the whole batch is redelivered.
+        // A runtime without partial batch responses redelivers the whole batch.
         if dice.one_in(2) {
             batch = &batch[place.unwrap()..];
         }
     }
 }
 
-/// Delivers the log as a runtime does, parts of it more than once. An error says which promise broke.
+/// Delivers the log as a runtime does, and some parts more than once. An error says which promise was broken.
 fn run(setup: Setup, bug: Option<Bug>) -> Result<(), String> {
     let (bench, dice) = (Bench::new(), Dice::new(setup.seed));
     let log = history(&dice);
@@ -111,7 +111,7 @@ fn run(setup: Setup, bug: Option<Bug>) -> Result<(), String> {
         let end = (start + 1 + below(&dice, 6)).min(log.len());
         let work = (setup, &faults);
         deliver(&bench, &dice, work, bug, &log[start..end]);
-        // From time to time the mapping goes back, and cuts new batches.
+        // At random the event source mapping goes back to an earlier record, and makes other batches.
         start = if dice.one_in(6) {
             below(&dice, end)
         } else {

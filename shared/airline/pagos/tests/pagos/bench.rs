@@ -1,4 +1,4 @@
-//! The context on the event store, with the simulated provider, over the twins in memory.
+//! The test bench: the context `pagos` on the event store, with the simulated provider and the ports in memory.
 
 use std::{ops::Deref, sync::Arc};
 
@@ -18,7 +18,7 @@ use crate::{
     planted::{self, Bug},
 };
 
-/// The data that outlive a process, and the mistake that its processes make.
+/// The data that outlive a process, and the planted mistake of all processes of the test.
 #[derive(Clone)]
 pub struct Bench {
     bench: StoreBench<Payload>,
@@ -44,7 +44,7 @@ impl Bench {
         Self::with(None)
     }
 
-    /// A bench whose processes have the bug.
+    /// A bench whose processes have this bug.
     pub fn with(bug: Option<Bug>) -> Self {
         let bench = StoreBench::new(events::catalogue());
         Self { bench, bug }
@@ -71,8 +71,8 @@ impl Bench {
         handle(self.store(faults), self.pagos(faults), command)
     }
 
-    /// A process that waits before each call of a table. No part reads the log here, so appends are not steps of their
-    /// own.
+    /// A process that waits before each call of a table. No part of these tests reads the log, so appends are not
+    /// separate steps.
     pub fn in_steps(&self, command: &Command) -> BoxFuture<'static, Result<Handled, HandleError>> {
         let faults = Faults::in_steps();
         let tables = Arc::new(faults.tables(self.tables.clone()));
@@ -88,7 +88,7 @@ impl Bench {
         self.bench.history(StreamId::new(PAGOS, id))
     }
 
-    /// Checks that money and streams agree, once every command has been answered.
+    /// Checks that the ledger and the streams of these reservations agree, once every command has been answered.
     pub fn check(&self, reservas: &[IdReserva]) -> Result<(), String> {
         self.settle()?;
         for id in reservas {
@@ -97,7 +97,7 @@ impl Bench {
         Ok(())
     }
 
-    /// Checks that money and stream of one reservation agree.
+    /// Checks that the ledger and the stream of one reservation agree.
     pub fn agrees(&self, id: IdReserva) -> Result<(), String> {
         agree(&self.history(id), &self.ledger(id))
     }
@@ -117,8 +117,8 @@ fn handle(
     async move { store.handle(&pagos, &command).await }.boxed()
 }
 
-/// Checks that the movements are those of the stream. An error also means that no sequence of commands leads to this
-/// stream.
+/// Checks that the movements of money are those that the events of a stream say. The result is also an error if no
+/// sequence of commands leads to these events.
 fn agree(history: &[Payload], movements: &[Movimiento]) -> Result<(), String> {
     use Payload::{PagoFallido as Fallido, PagoRevertido as Revertido, ReservaPagada as Pagada};
     let moved: Vec<_> = movements
@@ -133,7 +133,7 @@ fn agree(history: &[Payload], movements: &[Movimiento]) -> Result<(), String> {
             [Pagada(ReservaPagada { pago, .. }), Revertido(end)],
             [(Tipo::Cargo, charged), (Tipo::Devolucion, back)],
         ) => end.devuelto && pago == *charged && charged == back,
-        // A command charged whose answer was lost, or which was voided before its commit.
+        // A command charged, but its answer was lost or its charge was voided before the commit.
         (
             [Fallido(_), Revertido(end)] | [Revertido(end)],
             [(Tipo::Cargo, charged), (Tipo::Devolucion, back)],

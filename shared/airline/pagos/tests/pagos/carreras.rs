@@ -1,5 +1,5 @@
-//! Concurrent commands, in every order of their calls of tables, and in an order that a seed decides with faults at any
-//! effect.
+//! Tests of concurrent commands: in every order of their calls of tables, and in an order that a seed decides, with
+//! faults at any effect.
 
 use std::{
     cell::RefCell,
@@ -20,37 +20,37 @@ use crate::{
     escenario::{RESERVA, pagar, revertir},
 };
 
-/// The faults of a run and their rates.
+/// The seed of a run, and the rates of its faults.
 #[derive(Clone, Copy, Debug)]
 pub struct Trouble {
     pub seed: u64,
-    /// One effect in this many fails; 0 means that none fails.
+    /// On average one effect in this many fails; 0 means that no effect fails.
     pub fault_one_in: u64,
-    /// One step in this many kills its process; 0 means that none does.
+    /// On average one step in this many kills its process; 0 means that no step does.
     pub kill_one_in: u64,
 }
 
-/// Number of times that a client sends a command before it gives up.
+/// Number of times that a client sends a command before it abandons the command.
 const PATIENCE: usize = 8;
 
-/// The answers that clients got.
+/// The answers that the clients got, and the commands without an answer.
 #[derive(Default)]
 pub struct Heard {
     pub answers: Vec<(Command, Handled)>,
     pub unanswered: Vec<Command>,
 }
 
-/// An answer, or none if the step executed a late effect.
+/// The answer to a command; `None` for a task that only executed a late effect.
 type Answer = Option<Result<Handled, HandleError>>;
 
-/// A client: the commands that it has yet to send, and the number of times that it sent the first.
+/// A client: the commands that it has not finished, and the number of times that it has sent the first of them.
 struct Client {
     commands: VecDeque<Command>,
     sent: usize,
 }
 
 impl Client {
-    /// The command to send next.
+    /// The command that the client sends next. A command that was sent [`PATIENCE`] times is abandoned.
     fn next(&mut self, heard: &mut Heard) -> Option<Command> {
         if self.sent == PATIENCE {
             heard.unanswered.extend(self.commands.pop_front());
@@ -61,8 +61,8 @@ impl Client {
     }
 }
 
-/// Runs clients concurrently. Each client sends its commands in order, and repeats each command until it is answered or
-/// the client gives up.
+/// Runs clients concurrently. Each client sends its commands in order, and repeats a command until the command is
+/// answered or abandoned.
 pub fn run(bench: &Bench, trouble: Trouble, clients: Vec<Vec<Command>>) -> Heard {
     let dice = Dice::new(trouble.seed);
     let faults = Faults::by_chance(dice.clone(), trouble.fault_one_in);
@@ -108,8 +108,9 @@ pub fn run(bench: &Bench, trouble: Trouble, clients: Vec<Vec<Command>>) -> Heard
     }
 }
 
-/// Runs two commands in every order of their calls of tables, after other commands. Once both have been repeated until
-/// they were answered, money and stream must agree. `check` checks the rest. Returns the number of orders.
+/// Runs two commands in every order of their calls of tables, after the commands `before`. Then both are repeated until
+/// they are answered, and the ledger and the stream must agree. `check` makes further checks for each order. Returns
+/// the number of orders.
 fn in_every_order(
     before: &[Command],
     commands: [&Command; 2],
@@ -130,7 +131,8 @@ fn in_every_order(
             let bench = bench.borrow();
             for (command, answer) in commands.iter().zip(answers) {
                 let again = bench.insist(&Faults::none(), command);
-                // An answer never changes. Only a command that was not decided may get another answer later.
+                // The answer to a committed command never changes. Only a command without a committed outcome may get
+                // another answer later.
                 if let Ok(Handled::Committed { events, .. }) = answer {
                     let Handled::Committed { events: same, .. } = again else {
                         panic!("{order:?}: taken back")
@@ -165,7 +167,8 @@ fn a_payment_and_its_reversal_in_every_order_leave_nothing_charged() {
         println!("{medio}: {orders} orders, events and movements: {outcomes:?}");
         assert!(orders > 50, "{medio}: {orders}");
         if medio == "tok_visa" {
-            // The reversal came before the charge, between charge and commit, and after the payment.
+            // In some orders the reversal came before the charge, in others between charge and commit, and in others
+            // after the payment.
             assert!(outcomes.contains_key(&(1, 0)) && outcomes.contains_key(&(1, 2)));
             assert!(outcomes.contains_key(&(2, 2)));
         }

@@ -1,4 +1,4 @@
-//! The decision on each command, for each history and each answer of the gateway.
+//! Tests of the decision on each command, for each history and each answer of the gateway.
 
 use alpes_event_store::Case;
 use alpes_messages::{Problem, StreamId};
@@ -43,7 +43,7 @@ fn pagar_charges_and_tells_what_was_charged() {
     given([])
         .when(&pagar(1, "tok_visa"))
         .then(CHARGE, [pagada(visa(), now())]);
-    // An earlier command that was interrupted charged another payment, which is the one in the event.
+    // An earlier command charged another payment and was interrupted. The event has the payment that was charged.
     let first = pago("70.00", "tok_otra");
     given([])
         .whose_charge(Ok(Cobro::Cobrado(first.clone())))
@@ -65,7 +65,7 @@ fn pagar_again_returns_what_came_of_it() {
     given([pagada(visa(), before())])
         .when(&pagar(2, "tok_visa"))
         .then_already(1);
-    // A charge may precede a failure that a test asked for.
+    // The answer of a charge may have been lost before a test forced the payment to fail, so the charge is voided.
     given([fallido("sin fondos", before())])
         .when(&pagar(2, "tok_visa"))
         .then_voided_and_already(1);
@@ -93,7 +93,7 @@ fn revertir_voids_whatever_has_happened() {
         (vec![pagada(visa(), before())], Anulacion::Devuelto, true),
         (vec![fallido("x", before())], Anulacion::SinCargo, false),
         (vec![], Anulacion::SinCargo, false),
-        // The charge is of a command that never reached its commit.
+        // A command charged, and never reached its commit.
         (vec![], Anulacion::Devuelto, true),
     ] {
         given(history)
@@ -108,7 +108,7 @@ fn revertir_again_returns_the_reversal_that_was() {
     given([pagada(visa(), before()), revertido(true, before())])
         .when(&revertir(3))
         .then_voided_and_already(2);
-    // A test committed the reversal without a refund.
+    // A test committed this reversal by hand, without a refund.
     given([revertido(false, before())])
         .when(&revertir(3))
         .then_voided_and_already(1);
@@ -126,7 +126,7 @@ fn without_an_answer_nothing_is_decided() {
         .then_unavailable("the line is dead");
 }
 
-/// `campo: regla` of every fault.
+/// Every violation of a command's data, as `campo: regla`.
 fn faults(kind: &str, data: Value) -> Vec<String> {
     let problem = given([])
         .when(&command(1, RESERVA, kind, data))

@@ -1,4 +1,5 @@
-//! Given events, when a command, then events or a refusal, and the calls of the gateway.
+//! Scenarios for decisions: given the events of a history, when a command is decided, then the decision is events or a
+//! refusal, and the gateway got certain calls.
 
 use std::sync::{Arc, Mutex};
 
@@ -84,7 +85,7 @@ pub fn history(events: impl IntoIterator<Item = NewEvent>) -> Vec<(Event, Payloa
     scenario::history(&events::catalogue(), stream, before(), events)
 }
 
-/// A gateway that gives one answer to every call, and records the calls.
+/// A gateway that gives the same answer to every charge and the same answer to every void, and records the calls.
 struct Noting {
     cobro: Result<Cobro, NoAnswer>,
     anulacion: Result<Anulacion, NoAnswer>,
@@ -111,7 +112,8 @@ pub struct Escenario {
     anulacion: Result<Anulacion, NoAnswer>,
 }
 
-/// A gateway that charges the payment with `tok_visa`, and refunds it.
+/// A scenario with these events as its history, and a gateway that charges 100.00 with `tok_visa` and refunds every
+/// void.
 pub fn given(events: impl IntoIterator<Item = NewEvent>) -> Escenario {
     Escenario {
         history: history(events),
@@ -156,20 +158,21 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    /// The gateway got only this call, and the decision commits these events.
+    /// Asserts that the gateway got only this call, and that the decision commits these events.
     pub fn then(self, asked: &str, events: impl IntoIterator<Item = NewEvent>) {
         let events = events.into_iter().collect();
         assert_eq!(self.decision, Ok(Decision::commit(events)));
         assert_eq!(self.asked, [asked]);
     }
 
-    /// The command is done already, by the event of this version. The gateway got no call.
+    /// Asserts that the command is done already, by the event with this version, and that the gateway got no call.
     pub fn then_already(self, version: usize) {
         assert_eq!(self.asked, [""; 0]);
         self.assert_already(version);
     }
 
-    /// The command is done already, by the event of this version. The charge was voided nevertheless.
+    /// Asserts that the command is done already, by the event with this version, and that the charge was voided
+    /// nevertheless.
     pub fn then_voided_and_already(self, version: usize) {
         let subject = self.history[0].0.subject;
         assert_eq!(self.asked, [format!("anular {}", pagos::key(subject))]);
@@ -187,7 +190,7 @@ impl Outcome {
         }
     }
 
-    /// The command is refused. The gateway got no call.
+    /// Asserts that the command is refused, and that the gateway got no call.
     pub fn then_refused(self, is: impl Fn(&Problem) -> bool) -> Problem {
         assert_eq!(self.asked, [""; 0]);
         self.decided().then_refused(is)

@@ -1,4 +1,5 @@
-//! Every fault at every effect, followed by the command again. Money and stream must agree.
+//! Tests of every fault at every effect of a command. After the fault the command is repeated, and then the ledger and
+//! the stream must agree.
 
 use alpes_event_store::Handled;
 use alpes_messages::Command;
@@ -12,7 +13,7 @@ use crate::{
     escenario::{RESERVA, pagar, revertir},
 };
 
-/// Cases, each with the amount that is charged afterwards.
+/// The cases, each with the amount that is charged at the end.
 fn cases() -> [FaultCase<&'static str>; 7] {
     let case = |name, before: &[Command], command: &Command, event, expected| FaultCase {
         name,
@@ -22,7 +23,7 @@ fn cases() -> [FaultCase<&'static str>; 7] {
         expected,
     };
     let (visa, declined) = (pagar(1, "tok_visa"), pagar(1, "tok_rechazada"));
-    // The provider answers the third attempt.
+    // The provider fails twice and answers the third attempt.
     let third = pagar(1, "tok_intermitente");
     let tries = [third.clone(), third.clone()];
     let paid = std::slice::from_ref(&visa);
@@ -58,7 +59,8 @@ fn every_fault_at_every_effect() {
         assert_eq!(balance, *charged, "{context}");
         bench.check_one(context);
     });
-    // The effects: read the stream; read and write the ledger; commit, append, mark as published.
+    // The six effects of a command are: read the stream, read the ledger, write the ledger, commit, append, and mark
+    // the event as published. A command without the provider's answer ends after three effects.
     assert_eq!(effects, [6, 6, 6, 3, 6, 6, 6]);
 }
 

@@ -14,11 +14,11 @@ use twins::{Over, TablesOver};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Bug {
-    /// The ledger is written without a condition, over concurrent changes.
+    /// The ledger is written without a condition, so a write can overwrite a concurrent change.
     LedgerWithoutCondition,
     /// A void without a charge is not recorded, so a later charge succeeds.
     VoidOfNothingForgotten,
-    /// A void without an answer counts as done.
+    /// A void without an answer counts as a void that found no charge.
     VoidNotWaitedFor,
 }
 
@@ -30,7 +30,7 @@ impl Bug {
     ];
 }
 
-/// The ledger with the bug of the provider.
+/// The provider's tables, with the bug if the bug is in the provider.
 pub fn plant(bug: Option<Bug>, tables: Arc<dyn Tables>) -> Arc<dyn Tables> {
     match bug {
         Some(bug) => Arc::new(Over(PlantedTables { bug, tables })),
@@ -38,7 +38,7 @@ pub fn plant(bug: Option<Bug>, tables: Arc<dyn Tables>) -> Arc<dyn Tables> {
     }
 }
 
-/// The gateway of rules with the bug.
+/// The gateway that the context's rules call, with the bug if the bug is in the rules.
 pub fn gateway(bug: Option<Bug>, provider: Simulador) -> Arc<dyn Gateway> {
     match bug {
         Some(Bug::VoidNotWaitedFor) => Arc::new(NotWaiting(provider)),

@@ -1,4 +1,5 @@
-//! Laws, checked over random sequences of commands on several reservations, and the mistakes that break them.
+//! Properties of the context, checked over random sequences of commands on several reservations, and the planted
+//! mistakes that break the properties.
 
 use alpes_event_store::Handled;
 use alpes_messages::Command;
@@ -19,7 +20,7 @@ use crate::{
 
 const RESERVAS: u128 = 3;
 
-/// A reservation and a payment token. Without a token, the step is the reversal.
+/// A command on a reservation: the payment with this token, or the reversal if there is no token.
 type Paso = (u128, Option<&'static str>);
 
 fn paso() -> impl Strategy<Value = Paso> {
@@ -37,7 +38,7 @@ fn paso() -> impl Strategy<Value = Paso> {
     (0..RESERVAS, medio)
 }
 
-/// Each command has its own amount, which identifies its charge.
+/// Makes the command of a step. Each payment has its own amount, which identifies its charge.
 fn numbered(id: u128, (reserva, medio): Paso) -> Command {
     let subject = IdReserva(Uuid::from_u128(reserva));
     match medio {
@@ -56,7 +57,7 @@ fn reversal(id: u128, subject: IdReserva) -> Command {
 }
 
 /// Repeats the unanswered commands without faults, and reverts payments that still have no answer, as a saga would.
-/// Then money and streams agree, and every repeated command gets its earlier answer.
+/// Then checks that ledger and streams agree, and that every repeated command gets its earlier answer.
 fn settle(
     bench: &Bench,
     Heard {
@@ -84,7 +85,7 @@ fn settle(
         match (answer, &again) {
             (Handled::Committed { events, .. }, Handled::Committed { events: same, .. })
                 if events == same => {}
-            // A repetition may follow a reversal that came after the command's outcome.
+            // A repeated payment is refused if a reversal came after the payment's outcome.
             (Handled::Committed { .. }, Handled::Rejected(_)) if command.kind == PAGAR_RESERVA => {}
             (Handled::Rejected(_), Handled::Rejected(_)) => {}
             (answer, again) => return Err(format!("{command:?}: {answer:?}, then {again:?}")),
@@ -113,7 +114,8 @@ proptest! {
         pasos in vec(paso(), 1..25),
     ) {
         let bench = Bench::new();
-        // For each reservation: the charge, whether it is closed (declined or reverted), and the number of failures.
+        // The model has, for each reservation, the charged amount, true if the payment was declined or reverted, and
+        // the number of failures.
         let mut model = vec![(0_u128, false, 0); 3];
         for (id, paso) in (1..).zip(&pasos) {
             let command = numbered(id, *paso);
@@ -151,7 +153,7 @@ proptest! {
 
 #[test]
 fn each_planted_bug_is_found() {
-    // A payment and a reversal of one reservation, concurrently.
+    // The clients concurrently send a payment and a reversal of one reservation.
     let clients = || commands(&[vec![(0, Some("tok_visa"))], vec![(0, None)]]);
     for bug in Bug::ALL {
         let found = (0..2_000).find_map(|seed| {

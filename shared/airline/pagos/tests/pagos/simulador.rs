@@ -1,4 +1,4 @@
-//! The simulated provider: its tokens, and its promises under faults.
+//! Tests of the simulated provider: its tokens, and its promises under faults.
 
 use std::{sync::Arc, time::Duration};
 
@@ -44,7 +44,7 @@ fn a_card_is_charged_once_however_often_it_is_asked() {
         cobrar(&bench, "tok_visa"),
         Ok(Cobro::Cobrado(first.clone()))
     );
-    // The payment of a later call does not matter.
+    // A later call with another payment gets the first outcome.
     for medio in [
         "tok_visa",
         "tok_rechazada",
@@ -153,7 +153,7 @@ fn a_ledger_that_cannot_be_read_is_no_answer() {
     assert!(error.0.contains("cannot be read"), "{error}");
 }
 
-/// The answer to one of many callers.
+/// The answer to one of many concurrent callers.
 #[derive(Debug)]
 enum Heard {
     Cobro(Result<Cobro, NoAnswer>),
@@ -205,7 +205,7 @@ fn of_charges_and_voids_at_once_and_whatever_fails_one_charge_is_made_at_most() 
                 Step::Done(..) | Step::Progress | Step::Killed(_) => {}
                 Step::Idle => break,
             }
-            // Once a void was answered, nothing moves any more.
+            // After the answer to a void, no money moves any more.
             if let Some(told) = &told {
                 assert_eq!(movements(&bench), *told, "seed {seed}");
                 voided_in_time += u64::from(told.is_empty());

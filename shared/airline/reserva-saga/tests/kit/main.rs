@@ -1,5 +1,5 @@
-//! The saga kit runs the saga of a reservation, with the real participants over twins in memory. Planted mistakes show
-//! that the kit finds mistakes.
+//! Tests of the saga of a reservation with the saga kit, which runs the real participants over twins (ports in memory).
+//! Planted mistakes show that the kit finds mistakes.
 
 #![cfg(test)]
 
@@ -24,7 +24,7 @@ fn it_ends_as_it_must_whatever_happens() {
     assert!(report.runs > 1_000, "{report}");
 }
 
-/// The provider charges without an answer: the payment's stream is empty when the charge must be undone.
+/// The provider charges without an answer, so the payment's event stream is empty when the charge must be undone.
 #[test]
 fn a_charge_that_nobody_told_of_is_refunded() {
     let play = Reserva {

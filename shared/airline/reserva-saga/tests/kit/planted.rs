@@ -1,4 +1,5 @@
-//! Planted mistakes, each from outside of its code. The kit must find every one.
+//! Planted mistakes. A wrapper makes each mistake, so the code itself stays as it is. The saga kit must find every
+//! mistake.
 
 use std::sync::{Arc, Mutex};
 
@@ -21,24 +22,24 @@ use uuid::Uuid;
 
 use crate::play::Reserva;
 
-/// The mistake.
+/// A mistake in the code that runs sagas, or in a participant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Planted {
-    /// Only the last step is undone.
+    /// The saga compensates only its last step.
     OnlyTheLast,
     /// A command is sent before it is logged.
     SendBeforeLog,
-    /// A step without an answer counts as not done.
+    /// A step without an answer counts as not done, and is not compensated.
     DropDoubt,
-    /// Undoing a step that never happened stores no event.
+    /// The compensation of a step that never happened stores no event, so a late command is not refused.
     NoTombstone,
-    /// The provider gets no void if the stream has no charge.
+    /// If the payment's stream has no event, the compensation does not void the charge at the provider.
     NoVoidWhereEmpty,
-    /// A redelivered event does not send its command again.
+    /// A redelivered event does not send the saga's command again.
     NoResend,
-    /// A late success reopens a saga that has ended.
+    /// A late success event reopens a saga that has ended.
     Reopens,
-    /// Seats are taken before or after the commit, not in its transaction.
+    /// Seats are taken or given back before the commit, and not in its transaction.
     SeatsBeside,
     /// The saga changes without a line in its log.
     Unlogged,
@@ -46,7 +47,7 @@ pub enum Planted {
 
 type Next = (Saga, Option<Dispatch>);
 
-/// The saga that is the fold of another log.
+/// The saga with another log: its state is the fold of that log.
 fn relogged(definition: &Definition, saga: &Saga, log: Vec<Entry>) -> Saga {
     Saga::replay(saga.id, definition, log).unwrap()
 }
@@ -194,7 +195,7 @@ struct PlantedDecider {
     tables: Arc<dyn Tables>,
 }
 
-/// An event of a reversal that is not committed.
+/// The event of a reversal, which the mistake returns and does not commit.
 fn as_if(case: &Case<'_, Payload>, stream: StreamId) -> Event {
     let (command, now) = (case.command, case.now);
     let new = if stream.is_of(PAGOS) {
@@ -237,7 +238,7 @@ impl Decider<Payload> for PlantedDecider {
         let in_vain = undoes && case.history.is_empty();
         match self.planted {
             Planted::NoTombstone if in_vain && !stream.is_of(VUELOS) => {
-                // The provider gets the void nevertheless.
+                // The charge is still voided at the provider.
                 self.inner.decide(case).await?;
                 Ok(Decision::Already(vec![as_if(case, stream)]))
             }
@@ -262,7 +263,7 @@ impl Decider<Payload> for PlantedDecider {
     }
 }
 
-/// Tables that delay a write of a saga until a command was sent.
+/// Tables that delay each write of a saga until the saga's command was sent, or until the next call of the tables.
 struct LogsLater {
     tables: Arc<dyn Tables>,
     waiting: Mutex<Vec<Write>>,
@@ -317,7 +318,7 @@ impl TablesOver for LogsLater {
     }
 }
 
-/// Runs scripts until one finds the mistake.
+/// Runs scripts until one of them finds the mistake. Panics if no script finds it.
 #[track_caller]
 fn assert_found(planted: Planted) {
     let planted_in = |declined_by| Reserva {

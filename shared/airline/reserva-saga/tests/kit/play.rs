@@ -1,4 +1,4 @@
-//! The system under the kit: the three contexts on the event store, with seats and a payment provider.
+//! The system that the saga kit runs: the three contexts on the event store, with seats and a payment provider.
 
 use std::sync::Arc;
 
@@ -24,13 +24,13 @@ use vuelos::{Reserva as Fold, Vuelos};
 
 use crate::planted::Planted;
 
-/// The saga and its world, for the kit.
+/// The reservation whose saga the kit runs.
 pub struct Reserva {
-    /// The payment token.
+    /// The payment token if the payment is to succeed.
     pub paid_by: &'static str,
     /// The payment token if the payment is to fail.
     pub declined_by: &'static str,
-    /// The planted mistake.
+    /// The planted mistake, if any.
     pub planted: Option<Planted>,
 }
 
@@ -65,7 +65,7 @@ fn body(medio: &str) -> Value {
     })
 }
 
-/// The step that is to fail: its command, and the name of its participant.
+/// The command of the step that is to fail, and the name of the step's participant.
 fn failing(fails_at: Option<StepNumber>) -> Option<(&'static str, &'static str)> {
     let step = current().step(fails_at?)?.clone();
     Some((step.command, step.call?.participant))

@@ -1,4 +1,4 @@
-//! Reservations of all modes, concurrently.
+//! Tests of reservations of all saga modes, concurrently.
 
 use std::panic::AssertUnwindSafe;
 

@@ -1,4 +1,4 @@
-//! Reservations by choreography.
+//! Tests of reservations by choreography.
 
 use std::collections::BTreeMap;
 
@@ -70,7 +70,7 @@ fn the_watched_log_tells_what_happened() {
     );
 }
 
-/// One fault at every effect, for every kind of reservation, and for one that its client cancels.
+/// The test runs each kind of reservation, and a reservation that its client cancels, with one fault at every effect.
 #[test]
 fn a_fault_at_every_effect_changes_nothing_in_the_end() {
     for kind in [
@@ -133,7 +133,7 @@ fn two_that_want_the_last_seat_never_both_get_it() {
     assert!((1..200).contains(&first));
 }
 
-/// The calls for one reservation, from its creation to the end, without reads that find no work.
+/// Counts the calls of ports for one reservation, from its creation to its end, without the queries of indexes.
 fn calls(mode: SagaMode, kind: Kind) -> BTreeMap<String, usize> {
     let faults = Faults::none();
     let mut sim = Sim::new(Setup::default(), faults.clone(), Dice::new(3));
@@ -167,14 +167,14 @@ fn a_choreography_does_not_ask_the_coordinators_questions() {
         );
         assert!(!orchestrated.keys().any(|call| call.contains("reactions")));
         let commits = |calls: &BTreeMap<String, usize>| calls["append"];
-        // A choreography has one more event: the reversal of a step that was never done. Every context undoes its part,
-        // whatever its outcome.
+        // A choreography can have one more event, the reversal of a step that was never done: when a reservation is
+        // cancelled, every context undoes its part, whatever the outcome of that part.
         assert!(commits(&choreographed) >= commits(&orchestrated));
         assert!(commits(&choreographed) <= commits(&orchestrated) + 1);
     }
 }
 
-/// A context that lacks one of its policies.
+/// The context `gds` lacks the policy that reacts to `ReservaPagada`.
 #[test]
 fn a_policy_that_is_missing_shows_and_the_deadline_undoes() {
     let mut sim = calm(Setup::default());

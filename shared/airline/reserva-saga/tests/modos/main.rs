@@ -1,4 +1,4 @@
-//! Reservations in each of the three modes, alone and concurrent, under faults.
+//! Tests of reservations in each of the three saga modes, alone and concurrent, under faults.
 
 #![cfg(test)]
 #![allow(clippy::float_cmp, reason = "amounts here are whole")]
@@ -20,7 +20,7 @@ const ORQUESTACION: SagaMode = SagaMode::Orchestration;
 const COREOGRAFIA: SagaMode = SagaMode::Choreography;
 const STEP_FUNCTIONS: SagaMode = SagaMode::StepFunctions;
 
-/// A run without faults.
+/// A simulation without faults.
 fn calm(setup: Setup) -> Sim {
     let dice = Dice::new(setup.seed);
     Sim::new(setup, Faults::in_steps(), dice)
@@ -30,7 +30,7 @@ fn estado(sim: &Sim, place: usize) -> Status {
     sim.saga(place).unwrap().status
 }
 
-/// The final status of a reservation of this kind.
+/// The final status of the saga of a reservation of this kind.
 fn expected(kind: Kind) -> Status {
     if kind.stands() {
         Status::Completed
@@ -39,12 +39,12 @@ fn expected(kind: Kind) -> Status {
     }
 }
 
-/// The time at which its client cancels a reservation.
+/// The time at which the client of a reservation cancels it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Cancel {
     Never,
     Meanwhile,
-    /// Once the saga has received the last event, even if the execution has not received the answer.
+    /// Once the saga has received its last event. The execution in Step Functions may not have received the answer yet.
     OnceCompleted,
     AtTheEnd,
 }
@@ -86,7 +86,7 @@ fn until_heard(sim: &mut Sim, kind: &str) {
     }
 }
 
-/// Runs the reservation with each fault at each effect.
+/// Runs one reservation again and again, each time with another fault of `each` at another effect.
 fn at_every_effect(mode: SagaMode, kind: Kind, cancel: Cancel, each: &[Fault]) {
     let faults = Faults::none();
     let (broken, ended) = play(mode, kind, cancel, &faults);
@@ -102,7 +102,8 @@ fn at_every_effect(mode: SagaMode, kind: Kind, cancel: Cancel, each: &[Fault]) {
             if let Err(broken) = broken {
                 panic!("{}: {broken}", what());
             }
-            // A reservation that is cancelled meanwhile may be approved first.
+            // The end is the same as without the fault. Only a reservation that is cancelled meanwhile may be approved
+            // before the cancellation comes.
             assert!(
                 cancel == Cancel::Meanwhile || found == ended,
                 "{}: {found}",

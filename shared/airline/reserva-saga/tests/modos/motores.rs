@@ -1,5 +1,5 @@
-//! The two engines that run a saga, the coordinator and a state machine. Both get the same script and must reach the
-//! same end.
+//! Tests of the two engines that run a saga: the coordinator, and a state machine of Step Functions. Both engines get
+//! the same script and must reach the same end.
 
 use alpes_messages::{Context, SagaMode};
 use alpes_saga::{Saga, Status, What};
@@ -13,13 +13,13 @@ use crate::{
     sim::{Booking, Setup, Sim, vuelo},
 };
 
-/// The script for one reservation.
+/// The script for one reservation and its saga.
 struct Script {
     medio: &'static str,
-    /// Free seats of each flight.
+    /// Number of free seats of each flight.
     seats: &'static [u32],
     approved: bool,
-    /// A context answers a command with an error this many times.
+    /// The context that answers a command with an error, the command, and the number of errors.
     breaks: Option<(Context, &'static str, u32)>,
     /// The client cancels the reservation once it is approved.
     cancelled: bool,
@@ -60,7 +60,7 @@ fn booking(script: &Script) -> Booking {
     }
 }
 
-/// The log in short, without engine and times.
+/// The log of a saga as short lines, without times and without the lines that only one engine writes.
 pub fn lines(saga: &Saga) -> Vec<String> {
     let own = |what: &What| !matches!(what, What::ExecutionStarted { .. });
     let lines = saga.log.iter().filter(|entry| own(&entry.what));

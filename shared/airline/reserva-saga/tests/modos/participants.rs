@@ -1,4 +1,4 @@
-//! The three contexts, with the interfaces of the coordinator and of the state machine.
+//! The three contexts, with the interface that the coordinator calls and the interface that the state machine calls.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -21,7 +21,7 @@ use twins::{MemoryLog, MemoryTables};
 use uuid::Uuid;
 use vuelos::Vuelos;
 
-/// For each saga, the types and ids of the commands that contexts received.
+/// For each saga, the types and ids of the commands that the contexts received.
 pub type Received = BTreeMap<SagaId, BTreeSet<(String, Uuid)>>;
 
 /// The tables and the log of the contexts.
@@ -51,7 +51,8 @@ impl Site {
                 store: self.store(),
                 decider,
                 failure,
-                // Faults that tests set are read without faults, because these reads are no effects of the system.
+                // The reads of the faults that a test has set never fail, because these reads are no effects of the
+                // system.
                 faults: Some(alpes_participant::Faults::new(self.tables.clone())),
                 world: self.world.clone(),
             };
@@ -95,7 +96,7 @@ impl Contexts {
     }
 }
 
-/// The interface of the coordinator.
+/// The interface that the coordinator calls.
 #[async_trait]
 impl Participants for Contexts {
     async fn send(&self, dispatch: &Dispatch) -> Result<Answer, NoAnswer> {
@@ -110,7 +111,7 @@ impl Participants for Contexts {
     }
 }
 
-/// The interface of the state machine.
+/// The interface that the state machine calls.
 #[async_trait]
 impl Functions for Contexts {
     async fn call(&self, function: FunctionName, payload: &[u8]) -> Result<Vec<u8>, CallError> {
@@ -132,7 +133,7 @@ impl Functions for Contexts {
     }
 }
 
-/// Functions whose invocations are separate processes. A kill of the invocation does not stop its caller.
+/// Functions whose invocations are separate processes. If an invocation is killed, its caller continues.
 pub struct Lambda {
     functions: Arc<dyn Functions>,
     called: Mutex<Vec<BoxFuture<'static, ()>>>,
@@ -148,7 +149,7 @@ impl Lambda {
         }
     }
 
-    /// The answers to a command are lost this many times.
+    /// Makes the next answers to a command get lost, this many times.
     pub fn lose(&self, command: Uuid, times: u32) {
         self.lost.lock().unwrap().insert(command, times);
     }
@@ -160,7 +161,7 @@ impl Lambda {
         left.map(|left| *left -= 1).is_some()
     }
 
-    /// Invocations that have not begun.
+    /// Takes the invocations that have not begun.
     pub fn take_called(&self) -> Vec<BoxFuture<'static, ()>> {
         std::mem::take(&mut self.called.lock().unwrap())
     }

@@ -24,7 +24,7 @@ fn runs_by(machine: &Value, kind: Kind) -> Result<(), String> {
     sim.check()
 }
 
-/// The state of the deployed machine that gets the mistake.
+/// The state of a state machine into which a test puts its mistake.
 fn state<'a>(machine: &'a mut Value, name: &str) -> &'a mut Value {
     machine["States"].get_mut(name).unwrap()
 }
@@ -52,7 +52,7 @@ fn a_machine_that_sends_again_under_another_identity() {
     assert!(found.contains("a command of no step"), "{found}");
 }
 
-/// An orchestrator that starts the execution before it stores the saga.
+/// Plants an orchestrator that starts the execution before it stores the saga.
 fn starts_first(sim: &mut Sim) {
     sim.first = Some(Arc::new(|id, facts, executions| {
         Box::pin(async move {

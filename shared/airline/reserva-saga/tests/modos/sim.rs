@@ -1,5 +1,5 @@
 //! The whole system without HTTP and views, in virtual time. The three contexts and the coordinator each consume one
-//! log at their own positions. The timers run, and the state machine calls the contexts as functions.
+//! log at their own positions. The timers run once a minute, and the state machine calls the contexts as functions.
 
 use std::{
     collections::BTreeMap,
@@ -33,23 +33,23 @@ use vuelos::Vuelos;
 
 use crate::participants::{Contexts, Lambda, Site};
 
-/// Longest invocation.
+/// Longest duration of an invocation.
 const TIMEOUT: Duration = Duration::from_mins(1);
-/// Longest invocation of a participant.
+/// Longest duration of a participant's invocation.
 const CALL: SignedDuration = SignedDuration::from_secs(10);
-/// Time for which an invocation begins further work.
+/// Time after its start during which an invocation may begin further work.
 const UNTIL: SignedDuration = SignedDuration::from_secs(40);
 
-/// The course that a reservation is to take.
+/// The outcome that a reservation is to have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     Approved,
     Declined,
     NoSeat,
     NotApproved,
-    /// Paid with a token that charges without an answer.
+    /// The payment token charges without an answer, so the saga compensates.
     Mute,
-    /// Paid with a token that fails twice.
+    /// The payment token fails twice and then pays, so the reservation is approved.
     Flaky,
 }
 
@@ -72,7 +72,7 @@ impl Kind {
 #[derive(Clone, Debug)]
 pub struct Booking {
     pub medio: &'static str,
-    /// The flights with their free seats.
+    /// The flights, each with its number of free seats.
     pub flights: Vec<(inventory::Vuelo, u32)>,
     pub approved: bool,
 }
@@ -83,7 +83,7 @@ pub struct Reservation {
     pub id: IdReserva,
     pub mode: SagaMode,
     pub flights: Vec<inventory::Vuelo>,
-    /// True once its client has asked to cancel it.
+    /// True once the client has asked to cancel the reservation.
     pub cancelled: bool,
 }
 
@@ -105,9 +105,9 @@ const EVERYBODY: [Who; 4] = [
 pub struct Setup {
     pub seed: u64,
     pub kill_one_in: u64,
-    /// One delivery in this many is repeated.
+    /// One processed batch in this many is redelivered; 0 means none.
     pub twice_one_in: u64,
-    /// A consumer stops for a while in one of this many chances.
+    /// After one delivery in this many, the consumer gets no records for 30 seconds; 0 means never.
     pub held_one_in: u64,
 }
 
@@ -123,12 +123,12 @@ pub fn machine() -> &'static Value {
 /// One consumer's position in the log.
 #[derive(Default)]
 struct Mapping {
-    /// For each shard, the number of records that are done.
+    /// For each shard, the number of records that the consumer has processed.
     done: BTreeMap<String, usize>,
     /// Counter of turns. Its remainder by the number of shards selects the next shard.
     turn: usize,
     working: Option<(ProcessId, Timestamp, Vec<LogRecord>)>,
-    /// Nothing is delivered before this time.
+    /// The consumer gets no records before this time.
     held: Timestamp,
 }
 
@@ -148,7 +148,7 @@ pub struct Sim {
     pub reservations: Vec<Reservation>,
     /// The policies of each context, without those that a test removes.
     pub policies: BTreeMap<Context, Vec<Policy>>,
-    /// The definitions of the orchestrator.
+    /// The saga definitions that the orchestrator knows.
     pub definitions: Definitions,
     /// False while the orchestrator has no state machine.
     pub has_machine: bool,
@@ -159,7 +159,7 @@ pub struct Sim {
     site: Site,
     lambda: Arc<Lambda>,
     executions: MemoryExecutions,
-    /// Participants that are running, with their deadlines.
+    /// The running invocations of participants, with their deadlines.
     invoked: Vec<(ProcessId, Timestamp)>,
     scheduler: Scheduler<Ended>,
     mappings: BTreeMap<Who, Mapping>,
@@ -191,7 +191,7 @@ pub fn vuelo(flight: &str) -> inventory::Vuelo {
     }
 }
 
-/// A hook of the orchestrator for the events of a saga.
+/// A hook that gets the events of a saga before the orchestrator processes them.
 pub type First =
     Arc<dyn Fn(SagaId, Vec<Fact>, Arc<dyn Executions>) -> BoxFuture<'static, ()> + Send + Sync>;
 
@@ -246,7 +246,7 @@ impl Sim {
         }
     }
 
-    /// Deploys another state machine.
+    /// Deploys another state machine for the executions that start or continue later.
     pub fn deploy(&self, machine: &Value) {
         self.executions.update(machine).unwrap();
     }
@@ -273,31 +273,32 @@ impl Sim {
         block_on(faults.set(context, command, Some(id), modo, times)).unwrap();
     }
 
-    /// A context is silent for one reservation this many times.
+    /// Makes a context neither execute nor answer a command of one reservation, this many times.
     pub fn silence(&self, context: Context, command: &str, place: usize, times: u32) {
         let id = self.reservations[place].id;
         self.set_fault(context, command, id, FaultMode::Silence, times);
     }
 
-    /// The state machine gets no answer for a step this many times.
+    /// Makes the answers to a step's command get lost, this many times.
     pub fn lose_answers(&self, place: usize, step: StepNumber, times: u32) {
         let command = command_id(self.saga_id(place), step, Direction::Do);
         self.lambda.lose(command, times);
     }
 
-    /// A context refuses a compensation this many times.
+    /// Makes a context refuse a compensation of one reservation, this many times.
     pub fn refuse(&self, context: Context, command: &str, place: usize, times: u32) {
         let id = self.reservations[place].id;
         self.set_fault(context, command, id, FaultMode::Failure, times);
     }
 
-    /// A context answers a command of one reservation with an error this many times.
+    /// Makes a context answer a command of one reservation with an error, this many times.
     pub fn break_down(&self, context: Context, command: &str, place: usize, times: u32) {
         let id = self.reservations[place].id;
         self.set_fault(context, command, id, FaultMode::Error, times);
     }
 
-    /// Makes a reservation. The reservation gets a flight of its own unless one is given.
+    /// Makes a reservation, on the flight `flight` with its number of free seats, or on a flight of its own. Returns
+    /// the place of the reservation in [`Sim::reservations`].
     pub fn book(&mut self, kind: Kind, mode: SagaMode, flight: Option<(&str, u32)>) -> usize {
         let place = self.reservations.len();
         let own = format!("2026-12-30T{:02}:{:02}:00Z", place / 60 % 13, place % 60);
@@ -320,7 +321,7 @@ impl Sim {
     /// Makes a reservation from this booking.
     pub fn book_so(&mut self, booking: &Booking, mode: SagaMode) -> usize {
         let place = self.reservations.len();
-        // Another seed gives other ids. They decide the shard, and so the order of processing.
+        // Another seed gives other reservation ids. The id decides the shard, and so the order of processing.
         let number = u128::from(self.setup.seed) * 1_000 + u128::try_from(place).unwrap() + 1;
         let id = IdReserva(Uuid::from_u128(
             0x0001_7000_8000_0000_0000_0000 + number % (1 << 40),
@@ -360,7 +361,8 @@ impl Sim {
         place
     }
 
-    /// The client cancels a reservation, as the API does. False if it cannot be cancelled now.
+    /// Cancels a reservation for its client, as the API does. The result is false if the reservation cannot be
+    /// cancelled now.
     pub fn cancel(&mut self, place: usize) -> bool {
         let reservation = self.reservations[place].clone();
         let stream = StreamId::new(VUELOS, reservation.id);
@@ -394,13 +396,13 @@ impl Sim {
         true
     }
 
-    /// A person requests something of a reservation's saga; true if the request is accepted.
+    /// Makes a person's request to the saga of a reservation. The result is true if the request is accepted.
     pub fn ask(&self, place: usize, request: &alpes_saga::Request) -> bool {
         let asked = block_on(self.sagas().request(self.saga_id(place), None, request)).unwrap();
         matches!(asked, Requested::Taken(_))
     }
 
-    /// The orchestrator gets an event that an execution has failed, which may be true or false.
+    /// Stores in a saga that its execution has failed, whether or not the execution really failed.
     pub fn tell_that_it_failed(&self, place: usize, direction: Direction) {
         let sagas = self.sagas();
         let stored = block_on(sagas.load(self.saga_id(place))).unwrap().unwrap();
@@ -416,13 +418,13 @@ impl Sim {
         block_on(sagas.save(Some(&stored), saga)).unwrap();
     }
 
-    /// A person redrives a failed execution; false if there is none.
+    /// Redrives a failed execution, as an operator can. The result is false if the saga has no failed execution.
     pub fn redrive(&self, place: usize, direction: Direction) -> bool {
         let name = execution_name(self.saga_id(place), direction);
         self.executions.redrive(&name)
     }
 
-    /// A person sends a command to a context.
+    /// Sends a command to a context, as an operator can.
     pub fn by_hand(&self, place: usize, context: Context, kind: &str, data: Value) {
         let id = self.reservations[place].id;
         let command = Command {
@@ -468,7 +470,7 @@ impl Sim {
         Arc::new(self.faults.executions(Arc::new(self.executions.clone())))
     }
 
-    /// An invocation of one consumer.
+    /// An invocation of one consumer with a batch of records.
     fn invocation(&self, who: Who, records: Vec<LogRecord>) -> BoxFuture<'static, Ended> {
         let until = self.clock.now() + UNTIL;
         let reader = self.reader();
@@ -504,7 +506,7 @@ impl Sim {
         })
     }
 
-    /// The timers' work, once a minute.
+    /// One run of the timers.
     fn timers(&self) -> BoxFuture<'static, Ended> {
         let store = self.site.store();
         let (world, until) = (self.world.clone(), self.clock.now() + UNTIL);
@@ -678,7 +680,7 @@ impl Sim {
         stored.map(|Stored { saga, .. }| saga)
     }
 
-    /// The saga with the histories of its executions.
+    /// The saga with its full log, which includes the histories of its executions.
     pub fn as_it_went(&self, place: usize) -> Saga {
         let saga = self.saga(place).unwrap();
         let executions: Option<&dyn Executions> = Some(&self.executions);
@@ -700,7 +702,7 @@ impl Sim {
         vuelos::Reserva::fold(&history).estado()
     }
 
-    /// Runs until nothing happens for longer than any deadline.
+    /// Runs until no process could run for 50 seconds, no reaction is pending, and all sagas have ended.
     pub fn run(&mut self) -> Result<(), String> {
         let mut quiet_since = self.clock.now();
         for _ in 0..400_000 {
@@ -735,13 +737,13 @@ impl Sim {
             .all(|place| self.saga(place).is_some_and(|saga| saga.status.has_ended()))
     }
 
-    /// The progress of a reservation's execution.
+    /// The progress of the execution of a reservation's saga.
     pub fn progress(&self, place: usize, direction: Direction) -> Progress {
         let name = execution_name(self.saga_id(place), direction);
         block_on(self.executions.progress(&name)).unwrap()
     }
 
-    /// Checks the promises for every reservation. An error names the broken promise.
+    /// Checks the system's promises for every reservation. An error names the broken promise.
     pub fn check(&self) -> Result<(), String> {
         let mut held: BTreeMap<&inventory::Vuelo, i64> = BTreeMap::new();
         for (place, reservation) in self.reservations.iter().enumerate() {
@@ -799,7 +801,7 @@ impl Sim {
         self.check_engine(place, saga)
     }
 
-    /// Checks that only the engine of the saga's mode worked on it.
+    /// Checks that only the engine of the saga's mode ran the saga.
     fn check_engine(&self, place: usize, saga: &Saga) -> Result<(), String> {
         let mode = self.reservations[place].mode;
         let lines = saga.log.iter().map(|entry| format!("{:?}", entry.what));
@@ -826,7 +828,7 @@ impl Sim {
         if mode == SagaMode::Choreography {
             return Ok(());
         }
-        // A command has one id, for every sender and every attempt.
+        // A command of a step has the same id for every sender and every attempt.
         let definition = current();
         let ours = definition.numbered().flat_map(|(number, step)| {
             let id = |way| command_id(saga.id, number, way);

@@ -1,4 +1,4 @@
-//! Reservations whose sagas a state machine runs, under faults.
+//! Tests of reservations whose sagas a state machine of Step Functions runs, under faults.
 
 use std::collections::BTreeMap;
 
@@ -61,10 +61,10 @@ fn a_fault_at_every_effect_changes_nothing_in_the_end() {
     }
 }
 
-/// The last step, which approves.
+/// The last step of the saga, which approves the reservation.
 const APPROVED: StepNumber = StepNumber::FIRST.next().next().next();
 
-/// The execution gets no answer to its approval, whether or not it was done.
+/// The approval is done, but the execution does not get the first answers to it.
 #[test]
 fn one_that_is_not_told_that_it_is_approved_is_not_undone_by_two_at_once() {
     let mut executions = BTreeMap::<_, usize>::new();
@@ -99,8 +99,8 @@ fn with_a_newer_version() -> Definitions {
     Definitions::new(vec![current(), next])
 }
 
-/// The machine of a newer version, if it is deployed first, also runs the sagas of the older version, and undoes them
-/// long after.
+/// A deployment may replace the state machine before the orchestrator. The newer state machine also runs the sagas of
+/// the older version, and compensates them long after.
 #[test]
 fn each_saga_is_done_and_undone_in_the_version_that_it_began_with() {
     for moment in (0..250).step_by(5) {
@@ -217,7 +217,7 @@ fn one_that_cannot_be_undone_requires_a_person_before_long() {
     }
     let took = sim.clock_now().duration_since(ended);
     println!("it was seen after {took:#}");
-    // The saga's patience, and the time until the timers run.
+    // The limit is the time after which the saga is late, plus the time until the timers run.
     assert!(took < SignedDuration::from_secs(130), "{took:#}");
     let listed = block_on(sim.sagas().list(Status::NeedsIntervention, None, 10)).unwrap();
     assert_eq!(listed.sagas, [sim.saga(place).unwrap()]);
@@ -238,7 +238,7 @@ fn one_that_cannot_be_undone_requires_a_person_before_long() {
         "{:?}",
         went.log
     );
-    // A person repairs the rest.
+    // A person sends the remaining compensations by hand.
     sim.break_down(PAGOS, pagos::REVERTIR_PAGO, place, 0);
     sim.by_hand(place, PAGOS, pagos::REVERTIR_PAGO, json!({}));
     let why = json!({"motivo": "a mano"});
@@ -319,8 +319,8 @@ fn one_that_failed_is_undone_whole_by_the_coordinator_whatever_its_execution_doe
         note: "devuelto en la taquilla".into(),
     };
     for request in [resume(), done] {
-        // After the coordinator took over, the execution continues at this moment: at once in the first case, and never
-        // in the last.
+        // `moment` is the number of steps between the coordinator's takeover and the redrive of the execution. In the
+        // first case the redrive comes before the takeover, and in the last it never comes.
         for moment in [Some(0), Some(1), Some(7), Some(20), Some(50), None] {
             let mut sim = seeded(moment.unwrap_or(1));
             let place = sim.book(Kind::NotApproved, STEP_FUNCTIONS, None);
@@ -348,7 +348,8 @@ fn one_that_failed_is_undone_whole_by_the_coordinator_whatever_its_execution_doe
     }
 }
 
-/// The execution is still running and does its steps, while the coordinator undoes everything.
+/// The saga was told that its execution failed, but the execution still runs its steps while the coordinator undoes
+/// everything.
 #[test]
 fn one_that_goes_on_while_it_is_undone_ends_undone() {
     let mut met = BTreeMap::<_, usize>::new();
@@ -383,7 +384,8 @@ fn one_that_goes_on_while_it_is_undone_ends_undone() {
     );
 }
 
-/// Neither a redrive nor another machine helps an execution whose version its machine lacks.
+/// An execution fails if its state machine lacks the saga's version. A redrive does not help, so the client or a person
+/// must end the saga.
 #[test]
 fn one_of_a_version_that_the_machine_lacks_is_ended_by_its_client_or_a_person() {
     for by_client in [true, false] {

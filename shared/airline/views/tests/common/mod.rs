@@ -1,4 +1,4 @@
-//! The airline as a domain of the domain kit.
+//! The airline as a domain that the domain kit can test.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! The cost of a view that is updated without any protection.
+//! A view that is updated without any protection, to compare its number of calls.
 
 use alpes_messages::Event;
 use alpes_ports::{Key, LogRecord, Path, Tables, Update};

@@ -1,4 +1,4 @@
-//! The faults in a body, with their places.
+//! Tests of the faults in the body of a request, with their places.
 
 use serde_json::{Value, json};
 use vuelos::crear_reserva::parse;
@@ -7,7 +7,7 @@ use crate::escenario::{body, leg, sample};
 
 const LEG: &str = "itinerarios[0].odos[0].segmentos[0].legs[0]";
 
-/// `campo: regla` of every violation.
+/// Every violation of a body, as `campo: regla`.
 fn faults(body: &Value) -> Vec<String> {
     let violations = parse(body).map_or_else(|violations| violations, |_| vec![]);
     assert!(violations.iter().all(|fault| !fault.detalle.is_empty()));
@@ -17,7 +17,7 @@ fn faults(body: &Value) -> Vec<String> {
         .collect()
 }
 
-/// The sample with another value at a place.
+/// The sample body, with another value at a place.
 fn with(pointer: &str, value: Value) -> Value {
     let mut body = sample();
     *body.pointer_mut(pointer).expect(pointer) = value;
@@ -136,7 +136,7 @@ fn dates_are_those_of_rfc_3339() {
         ("2016-12-31T23:59:60Z", "2016-12-31T23:59:59Z"),
         ("2016-12-31T18:59:60-05:00", "2016-12-31T23:59:59Z"),
         ("2017-01-01T05:44:60+05:45", "2016-12-31T23:59:59Z"),
-        // Fractions of a second are cut after nanoseconds.
+        // Digits of a second's fraction after the ninth are cut.
         ("2022-11-22T13:10:00.0000000000Z", "2022-11-22T13:10:00Z"),
         (
             "2022-11-22T08:10:00.1234567899-05:00",
@@ -334,7 +334,7 @@ fn an_odo_sets_out_when_the_one_before_has_arrived() {
             ]),
             vec![early(2)],
         ),
-        // After an unreadable value, the next value is not checked against it.
+        // The odo after an unreadable odo is not checked against an arrival.
         (
             json!([
                 out(),

@@ -1,4 +1,4 @@
-//! The decision on each command, for each history.
+//! Tests of the decision on each command, for each history.
 
 use alpes_event_store::{Case, Decider};
 use alpes_messages::{Problem, StreamId};
@@ -291,7 +291,8 @@ fn history_that_the_rules_would_refuse_still_folds() {
     assert_eq!(json!(detalle.itinerarios), data["itinerarios"]);
     assert_eq!(json!(detalle.pago), data["pago"]);
 
-    // The histories: approved after it was cancelled, made after its tombstone, and approved without having been made.
+    // Three histories: a reservation approved after it was cancelled, one made after it was cancelled, and one approved
+    // without having been made.
     let estado = |events: Vec<_>| Reserva::fold(&history(events)).estado();
     assert_eq!(
         estado(vec![creada(), cancelada(at(2), "x"), aprobada(at(3))]),

@@ -1,4 +1,5 @@
-//! Given events, when a command, then events or a refusal.
+//! Scenarios for decisions: given the events of a history, when a command is decided, then the decision is events or a
+//! refusal.
 
 use alpes_event_store::{Case, Decision};
 use alpes_messages::{Command, Event, Moment, NewEvent, StreamId};
@@ -58,7 +59,7 @@ pub fn creada() -> NewEvent {
     events.remove(0)
 }
 
-/// The event of the tutorials' own code, which has neither journey nor price.
+/// A `ReservaCreada` of the tutorials' own code, which has neither journey nor price.
 pub fn creada_sin_viaje() -> NewEvent {
     ReservaCreada {
         id_reserva: RESERVA,
@@ -97,7 +98,7 @@ pub fn cancelada(moment: Moment, motivo: &str) -> NewEvent {
     .into()
 }
 
-/// The request of the tutorial.
+/// The body of the tutorials' request for a reservation.
 pub fn sample() -> Value {
     serde_json::from_str(include_str!("../data/crear_reserva.json")).unwrap()
 }

@@ -1,4 +1,4 @@
-//! The context at its boundary: bodies in, violations out; history and command in, decision out.
+//! Tests of the context's two inputs: the violations of request bodies, and the decision on a history and a command.
 #![cfg(test)]
 
 mod cuerpo;

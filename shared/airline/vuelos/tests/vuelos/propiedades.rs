@@ -1,4 +1,4 @@
-//! Laws of the context.
+//! Properties of the context, checked over random bodies and histories.
 
 use alpes_messages::NewEvent;
 use jiff::{Timestamp, tz::Offset};
@@ -8,18 +8,19 @@ use vuelos::{Reserva, crear_reserva::parse};
 
 use crate::escenario::{aprobada, at, cancelada, creada, creada_sin_viaje, fallida, history};
 
-/// The next leg: the number of airports to skip, the seconds of waiting, and the seconds of flight.
+/// A leg, relative to the previous leg: the number of airports to skip, the seconds of waiting, and the seconds of
+/// flight.
 type Hop = (usize, i64, i64);
 
 const AIRPORTS: [&str; 7] = ["BOG", "JFK", "LHR", "MIA", "EZE", "SYD", "CDG"];
 
-/// The odos of an itinerario, as segmentos of hops.
+/// Random odos of one itinerario. An odo is a list of segmentos, and a segmento is a list of hops.
 fn journey() -> impl Strategy<Value = Vec<Vec<Vec<Hop>>>> {
     let hop = (1..AIRPORTS.len(), 0..200_000_i64, 1..100_000_i64);
     vec(vec(vec(hop, 1..3), 1..4), 1..4)
 }
 
-/// A valid body whose times have this offset in minutes.
+/// A valid body of this journey. The times of the body have this offset, in minutes.
 fn written(
     itinerarios: &[Vec<Vec<Vec<Hop>>>],
     start: i64,
@@ -153,7 +154,7 @@ proptest! {
         let again = parse(&normal).unwrap();
         prop_assert_eq!(&again, &parsed);
         prop_assert_eq!(serde_json::to_value(&again).unwrap(), normal);
-        // The same request with another offset.
+        // The same request, written with another offset, has the same result.
         prop_assert_eq!(parse(&written(&itinerarios, start, &rest, 0)).unwrap(), parsed);
     }
 
@@ -180,7 +181,7 @@ proptest! {
         let mut before = None;
         for (event, payload) in &history {
             reserva = reserva.evolve(event, payload);
-            // The states are in the order of a reservation's life, so a reservation never goes back.
+            // The states are ordered as a reservation passes through them, so no event makes the state smaller.
             prop_assert!(reserva.estado() >= before);
             before = reserva.estado();
             prop_assert_eq!(reserva.exists(), reserva.detalle().is_some());

@@ -8,7 +8,7 @@ use crate::escenario::{body, leg, sample};
 #[test]
 fn the_sample_costs_what_its_distance_says() {
     let fare = tarifa::fare(&parse(&sample()).unwrap().itinerarios);
-    // BOG-JFK is 3,996 km on the sphere. The fare is 40.00 + 0.11 x 3,996, and the tax is 19 % of it, 91.1164.
+    // BOG-JFK is 3,996 km on the sphere. The fare is 40.00 + 0.11 x 3,996, and the tax is 19 % of the fare, 91.1164.
     assert_eq!(
         json!(fare),
         json!({"monto": "479.56", "monto_vat": "91.12", "moneda": "USD", "medio": "tok_visa"})
@@ -17,9 +17,9 @@ fn the_sample_costs_what_its_distance_says() {
 
 #[test]
 fn a_fare_is_for_where_the_airports_are_today() {
-    // The fares are 40.00 + 0.11 x km, with the distance between the positions of OurAirports. The airports are some
-    // whose degrees, minutes and seconds were once read as decimals, some that have moved, and one whose code another
-    // airport has.
+    // The fares are 40.00 + 0.11 x km, with the distance between the positions of OurAirports. In airportsdata, some of
+    // these airports have a position whose degrees, minutes and seconds were read as decimals, some have the position
+    // before a move, and one has the position of another airport.
     for (from, to, monto) in [
         ("ANR", "BRU", "43.52"),
         ("NMI", "BOM", "42.64"),
