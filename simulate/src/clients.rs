@@ -351,7 +351,7 @@ impl Client {
             let label = format!("client {}.{number}", self.number);
             let client = self.clone();
             self.memory.spawn(&self.system.kernel, &label, async move {
-                client.book(place, &wish).await
+                client.book(place, &wish).await;
             });
         }
     }
@@ -422,7 +422,7 @@ impl Client {
         let watched = id.clone();
         let label = format!("reader {}", self.number);
         self.memory.spawn(&self.system.kernel, &label, async move {
-            reader.watch(&watched).await
+            reader.watch(&watched).await;
         });
         if self.one_in(self.scenario.cancel_one_in) {
             self.cancel(place, &id).await;

@@ -15,7 +15,7 @@ use crate::{check, clients::Memory, operator::resume, system::System};
 
 /// The number of times that the person resumes a saga, unless refused: enough for the notes to fill an item.
 const TIMES: u32 = 500;
-/// The most characters of a note.
+/// The maximum number of characters in a note.
 const LONGEST: usize = 500;
 /// A character of 4 bytes.
 const WORD: &str = "😤";

@@ -40,7 +40,7 @@ const AIRLINE_TESTING: &str = "shared/airline/http-testing";
 const FUNCTIONS: &str = "functions/";
 const EXAMPLES: &str = "examples/";
 
-/// The allowed directions of dependencies. A folder belongs to the first wing whose name begins its path. Folders
+/// The allowed directions of dependencies. A crate belongs to the first wing in whose folder the crate lies. Folders
 /// without a wing, such as `simulate`, may depend on all wings.
 const WINGS: [Wing; 7] = [
     Wing {

@@ -128,7 +128,7 @@ impl From<TaskFailed> for Diagnostic {
 }
 
 /// Within this time before the invocation's deadline, a run begins no further unit of work. This time exceeds the
-/// longest unit of work: one call of a function takes up to 15 seconds, and no unit makes two calls.
+/// longest unit of work: one call to a Lambda function takes up to 15 seconds, and each unit makes at most one call.
 const RESERVE: SignedDuration = SignedDuration::from_secs(20);
 
 /// The sizes of the pages that a run reads.

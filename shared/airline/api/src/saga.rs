@@ -219,10 +219,6 @@ impl<'a> From<&'a Entry> for Linea<'a> {
 }
 
 impl<'a> From<&'a What> for Campos<'a> {
-    #[expect(
-        clippy::too_many_lines,
-        reason = "each kind of line has an arm, and no arm does more than that"
-    )]
     fn from(what: &'a What) -> Self {
         match what {
             What::Started {

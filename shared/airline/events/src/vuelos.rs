@@ -1,4 +1,4 @@
-//! The events and commands of reservations.
+//! The events and commands of the context `vuelos`, which makes, approves and cancels reservations.
 //!
 //! These types are plain data and may hold invalid values. The context `vuelos` checks the rules, for commands only.
 

@@ -19,7 +19,7 @@ impl Description {
         Self(serde_json::from_str(text).unwrap())
     }
 
-    /// Every operation that the description has.
+    /// Every operation that the description declares.
     pub fn operations(&self) -> BTreeSet<Operation> {
         let paths = self.0["paths"].as_object().unwrap();
         let of_path = |(path, item): (&String, &Value)| {

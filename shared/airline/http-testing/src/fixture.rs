@@ -43,6 +43,7 @@ impl<A: HttpApp> Fixture<A> {
     }
 
     /// Gives the function other ports than the system has.
+    #[must_use]
     pub fn over(mut self, change: impl FnOnce(&mut Ports)) -> Self {
         change(&mut self.ports);
         self.app = (self.make)(&Wiring::new(self.ports.clone()));
@@ -50,21 +51,25 @@ impl<A: HttpApp> Fixture<A> {
     }
 
     /// Gives the function another log than the system has.
+    #[must_use]
     pub fn with_log(self, log: Arc<dyn Log>) -> Self {
         self.over(|ports| ports.log = log)
     }
 
     /// Gives the function other tables than the system has.
+    #[must_use]
     pub fn with_tables(self, tables: Arc<dyn Tables>) -> Self {
         self.over(|ports| ports.tables = tables)
     }
 
     /// Gives the function other functions to call than the system has.
+    #[must_use]
     pub fn with_functions(self, functions: Arc<dyn Functions>) -> Self {
         self.over(|ports| ports.functions = functions)
     }
 
     /// The same fixture, with the function of a build that has no saga definitions.
+    #[must_use]
     pub fn without_definitions(mut self) -> Self {
         let build = Build {
             definitions: Definitions::default(),

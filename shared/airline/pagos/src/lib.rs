@@ -5,7 +5,7 @@
 //! RevertirPago ──► anular at the gateway ──► PagoRevertido
 //! ```
 //!
-//! A reservation is charged at most once, under one key. The context calls the gateway before the commit, and the
+//! A reservation is charged at most once, because every attempt has the same idempotency key. The context calls the gateway before the commit, and the
 //! gateway deduplicates: the retry of an interrupted command makes the same call under the same key, and gets the same
 //! answer.
 //!

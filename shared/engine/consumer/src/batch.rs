@@ -31,7 +31,7 @@ pub struct Group<P> {
     pub events: Vec<Incoming<P>>,
 }
 
-/// The failure of a group.
+/// The failure of a group of events: the cause, and the record at which it happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stop {
     /// The position in the batch of the first record that was not handled.

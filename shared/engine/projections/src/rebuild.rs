@@ -10,7 +10,8 @@
 //!   └ from here on the projector writes both generations
 //! ```
 //!
-//! Records that arrived before the projector wrote both generations are in the archive or in the log, and are replayed.
+//! The rebuild replays the records that arrived before the projector began to write both generations, from the archive
+//! and from the log.
 //! The projector folds later records into both generations. A record may be both replayed and folded by the projector,
 //! since folding is idempotent. So the new generation is complete once the rebuild has read the log up to a moment at
 //! which the projector certainly wrote both generations. The new generation lacks no event that the old generation has,
@@ -53,7 +54,8 @@ const SETTLED: SignedDuration = SignedDuration::from_secs(10);
 /// The longest time for which a reader may use the old generation after the alias names the new one: the delay of the
 /// switch ([`HANDOVER`]), plus the duration of a request.
 const READERS: SignedDuration = SignedDuration::from_secs(30);
-/// The time after which no invocation of the projector still writes the old generation: longer than any invocation.
+/// The wait between the switch to the new generation and the end of the old one. The wait is longer than any invocation
+/// of the projector, so each invocation that writes the old generation has ended by then.
 const WRITERS: SignedDuration = SignedDuration::from_secs(90);
 /// The number of archive objects that are replayed between two saves of the progress.
 const OBJECTS: usize = 16;

@@ -50,8 +50,8 @@ pub trait View<P: DomainEvent>: Send + Sync {
         [None, None]
     }
 
-    /// The counts that the row adds to; empty for a row that should not be counted. `None` from a view that counts no
-    /// rows at all. The rows of a view that counts are written in transactions, many rows with their counters in each.
+    /// The counts that the row adds to; empty for a row that should not be counted. `None` if the view has no
+    /// counters. The rows of a view with counters are written in transactions, many rows with their counters in each.
     fn counts(&self, _row: &Item) -> Option<Vec<Count>> {
         None
     }
