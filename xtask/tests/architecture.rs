@@ -40,7 +40,8 @@ const AIRLINE_TESTING: &str = "shared/airline/http-testing";
 const FUNCTIONS: &str = "functions/";
 const EXAMPLES: &str = "examples/";
 
-/// The allowed directions of dependencies. A crate belongs to the first wing in whose folder the crate lies. Folders
+/// The wings of the workspace, and the allowed directions of dependencies between them. A crate belongs to the first
+/// wing whose folder contains it. Folders
 /// without a wing, such as `simulate`, may depend on all wings.
 const WINGS: [Wing; 7] = [
     Wing {

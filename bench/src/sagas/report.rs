@@ -216,8 +216,8 @@ impl Sagas {
         let base = base.map_or(0.0, |ours| ours.sagas_per_second);
         let _ = writeln!(
             text,
-            "\n### Saga engines in memory\n\nSagas of {} steps run one after the other, over participants that answer at once with the same events; \
-             our log of each saga has {} entries. Times in ms.\n\n| | sagas | sagas/s | steps/s | p50 | p99 | sagas/s ÷ ours |\n\
+            "\n### Saga engines in memory\n\nThe sagas have {} steps and run one after the other. For every engine the \
+             participants answer immediately, with the same events. Our log of each saga has {} entries. Times in ms.\n\n| | sagas | sagas/s | steps/s | p50 | p99 | sagas/s ÷ ours |\n\
              | --- | --- | --- | --- | --- | --- | --- |",
             self.engines.steps, self.engines.entries
         );

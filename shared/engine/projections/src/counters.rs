@@ -29,7 +29,7 @@ const PAGE: usize = 1_000;
 pub(crate) struct Changes(BTreeMap<Count, i64>);
 
 impl Changes {
-    /// The changes when the row `before` becomes `after`; `None` if the view does not count rows.
+    /// The changes of the counters when the row `before` becomes `after`; `None` if the view does not count rows.
     pub(crate) fn of<P: DomainEvent>(
         view: &dyn View<P>,
         before: &Item,

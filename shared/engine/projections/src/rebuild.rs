@@ -10,8 +10,8 @@
 //!   └ from here on the projector writes both generations
 //! ```
 //!
-//! The rebuild replays the records that arrived before the projector began to write both generations, from the archive
-//! and from the log.
+//! The rebuild replays, from the archive and the log, the records that arrived before the projector began to write both
+//! generations.
 //! The projector folds later records into both generations. A record may be both replayed and folded by the projector,
 //! since folding is idempotent. So the new generation is complete once the rebuild has read the log up to a moment at
 //! which the projector certainly wrote both generations. The new generation lacks no event that the old generation has,

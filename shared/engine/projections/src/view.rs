@@ -51,7 +51,7 @@ pub trait View<P: DomainEvent>: Send + Sync {
     }
 
     /// The counts that the row adds to; empty for a row that should not be counted. `None` if the view has no
-    /// counters. The rows of a view with counters are written in transactions, many rows with their counters in each.
+    /// counters. Each transaction writes many rows of the view and their counters.
     fn counts(&self, _row: &Item) -> Option<Vec<Count>> {
         None
     }
