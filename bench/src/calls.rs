@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use alpes_event_store::{Case, Decider, Decision, Handled, Route, StoreRefusal, Unavailable};
-use alpes_messages::{Command, Event, Moment, NewEvent, Problem, StreamId};
+use alpes_messages::{Command, Moment, NewEvent, Problem, StreamId};
 use anyhow::{Result, bail};
 use async_trait::async_trait;
 use events::{IdReserva, Payload, VUELOS};

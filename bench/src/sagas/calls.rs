@@ -8,6 +8,7 @@ use alpes_messages::{Command, Context, Event};
 use alpes_ports::{CallError, Executions, LogRecord, World};
 use alpes_saga::{Direction, Fact, SagaId, Status, execution_name};
 use anyhow::{Context as _, Result, bail};
+use api::HttpApp;
 use events::{GDS, PAGOS, VUELOS};
 use jiff::Timestamp;
 use orchestrator::Invocation;
