@@ -586,7 +586,7 @@ impl Reader {
         }
     }
 
-    /// The totals of a report. Where a day lists its states, their sum must be the total.
+    /// The totals of a report. If a day's row has a count for each state, the counts must add up to the day's total.
     async fn report(&self, path: &str) -> Option<BTreeMap<String, u64>> {
         let body = self.body(path).await?;
         let mut totals = BTreeMap::new();

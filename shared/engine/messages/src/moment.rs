@@ -82,7 +82,8 @@ fn stored(text: &str) -> Result<Timestamp, NotRfc3339> {
     rfc3339(text)
 }
 
-/// Deserializes a field that holds a client's date, with the client's decimals, instead of a [`Moment`].
+/// Deserializes a client's date, and keeps the fraction of its seconds as the client wrote it. A [`Moment`] keeps
+/// milliseconds only.
 ///
 /// # Errors
 ///

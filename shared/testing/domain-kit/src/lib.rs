@@ -73,10 +73,10 @@ pub enum Happens {
 pub trait Domain: Send + Sync + 'static {
     /// The domain's events: an enum of every type in its newest version.
     type Payload: DomainEvent;
-    /// The context that has the events of [`Happens::Opened`], [`Happens::Done`], [`Happens::Undone`] and
+    /// The context that commits the events of [`Happens::Opened`], [`Happens::Done`], [`Happens::Undone`] and
     /// [`Happens::Noted`].
     const OWN: Context;
-    /// The context that has the events of [`Happens::Helped`].
+    /// The context that commits the events of [`Happens::Helped`].
     const OTHER: Context;
 
     /// The catalogue of every event type.
