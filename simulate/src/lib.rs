@@ -7,7 +7,7 @@
 //!
 //! The functions are the real ones. The crate [`simulation`] provides their world: time that jumps, slow, lost, doubled
 //! and late effects, processes that die, skewed clocks, and a Kinesis stream whose records are delivered by AWS's
-//! rules. [`run`] plays a [`Scenario`] with a seed. Clients book, cancel and read for a while; then all faults cease,
+//! rules. [`run()`] plays a [`Scenario`] with a seed. Clients book, cancel and read for a while; then all faults cease,
 //! the system settles, and the [invariants](check) are checked. The same seed gives the same trace, byte for byte.
 //! [`search()`] plays many seeds, and [`exercised`] counts the situations that the runs reached. [`Planted`] mistakes
 //! show that the search can find mistakes.

@@ -205,7 +205,7 @@ fn counters<D: Domain>(bench: &ViewBench<D>, generation: &Generation) -> Counter
     groups
 }
 
-/// Generates the tests that the views of a [`delivery::Domain`] equal the fold of the domain's streams, however the log
+/// Generates the tests that the views of a [`Domain`] equal the fold of the domain's streams, however the log
 /// is delivered and during a rebuild.
 #[macro_export]
 macro_rules! views_equal_the_fold {

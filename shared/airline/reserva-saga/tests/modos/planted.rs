@@ -31,7 +31,11 @@ fn machine() -> Value {
 
 /// The state of a state machine into which a test puts its mistake.
 fn state<'a>(machine: &'a mut Value, name: &str) -> &'a mut Value {
-    machine["States"].get_mut(name).unwrap()
+    let states = machine["States"].as_object_mut().unwrap();
+    // From version 2 of the saga on, the names begin with the version.
+    let mut states = states.iter_mut();
+    let found = states.find(|(found, _)| found.ends_with(name));
+    found.unwrap().1
 }
 
 #[test]
@@ -39,8 +43,11 @@ fn a_machine_that_takes_what_nobody_answered_for_as_not_done() {
     runs_by(&machine(), Kind::Mute).unwrap();
     let mut wrong = machine();
     let silent = state(&mut wrong, "2 PagarReserva: no answer");
-    assert_eq!(silent["Next"], "2 undo: RevertirPago");
-    silent["Next"] = "1 undo: CancelarReserva".into();
+    let next = silent["Next"].as_str().unwrap();
+    assert!(next.ends_with("2 undo: RevertirPago"), "{next}");
+    silent["Next"] = next
+        .replace("2 undo: RevertirPago", "1 undo: CancelarReserva")
+        .into();
     let found = runs_by(&wrong, Kind::Mute).unwrap_err();
     assert!(found.contains("119 is charged"), "{found}");
 }
