@@ -22,7 +22,7 @@ pub struct Answer {
 }
 
 impl Answer {
-    /// Reads a response. Panics if the body is not JSON, or if the answer contains [`SECRET`](crate::SECRET), an error
+    /// Reads a response. Panics if the body is not JSON, or if the answer contains [`SECRET`], an error
     /// text of the infrastructure.
     pub fn of(response: Response<Body>) -> Self {
         let (parts, body) = response.into_parts();
