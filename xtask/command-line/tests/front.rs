@@ -364,7 +364,7 @@ fn what_takes_long_or_much_disk_is_told_beside_the_command() {
     for size in [
         "270 MB",
         "370 MB more",
-        "3 GB after `demo`",
+        "3 GB in `target` after `demo`",
         "10 GB after `test`",
     ] {
         let text = readme.split_whitespace().collect::<Vec<_>>().join(" ");
