@@ -213,9 +213,11 @@ impl Probe {
                 self.told.is_set_up(&settings);
                 let change = Change::Update(Box::new(settings));
                 self.stream.ask(mapping, change);
+                self.told.updates(true);
                 self.append(3).await?;
                 self.pause(3_000).await;
                 self.stream.take_effect(mapping);
+                self.told.updates(false);
             }
         }
         Ok(())
@@ -265,15 +267,14 @@ impl Probe {
 
     async fn append_one(&self, padding: usize) -> Result<(), String> {
         let dice = self.kernel.dice();
-        let key = format!("key-{}", dice.below(5));
         let data = Data::by_chance(dice);
         let bytes = data.written(padding);
-        let number = self.stream.append(NewRecord::new(&key, &bytes)).await;
+        let number = self.stream.append(NewRecord::new(&data.key, &bytes)).await;
         let number = number.map_err(|error| error.to_string())?;
         let record = self.log.record(&number).ok_or("a record is gone")?;
         self.told.is_appended(Appended {
-            key,
             passes: self.pattern.matches(&data),
+            key: data.key,
             poisonous: dice.one_in(12),
             arrived: record.arrived,
             shard: record.shard,
@@ -298,7 +299,7 @@ impl Probe {
             },
         ];
         let refused = bad.map(|settings| Mapping::new(settings, now).map(|_| ()));
-        let patterns = [r#"{"partitionKey":["a"]}"#, r#"{"data":{"kind":"a"}}"#];
+        let patterns = [r#"{"sequenceNumber":["1"]}"#, r#"{"data":{"kind":"a"}}"#];
         let unread = patterns.map(|pattern| good().filter(pattern).map(|_| ()));
         for refused in refused.into_iter().chain(unread) {
             match refused {

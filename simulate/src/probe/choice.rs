@@ -45,6 +45,8 @@ enum Note {
 /// The content of a record.
 #[derive(Clone, Debug)]
 pub struct Data {
+    /// The partition key of the record.
+    pub key: String,
     json: bool,
     kind: &'static str,
     amount: &'static str,
@@ -55,6 +57,7 @@ pub struct Data {
 impl Data {
     pub fn by_chance(dice: &Dice) -> Self {
         Self {
+            key: format!("key-{}", dice.below(5)),
             json: !dice.one_in(10),
             kind: one(dice, &["a", "ab", "b"], "a"),
             amount: one(dice, &["50", "300", "300.0", "3.0e2", "900"], "50"),
@@ -106,6 +109,16 @@ const PATTERNS: &[Known] = &[
     }),
     (&[r#"{"data":{"kind":[{"prefix":"a"}]}}"#], |data| {
         data.json && data.kind.starts_with('a')
+    }),
+    (&[r#"{"data":{"kind":[{"suffix":"b"}]}}"#], |data| {
+        data.json && data.kind.ends_with('b')
+    }),
+    (
+        &[r#"{"data":{"kind":[{"equals-ignore-case":"AB"}]}}"#],
+        |data| data.json && data.kind == "ab",
+    ),
+    (&[r#"{"partitionKey":["key-1","key-2"]}"#], |data| {
+        ["key-1", "key-2"].contains(&data.key.as_str())
     }),
     (&[r#"{"data":{"kind":[{"anything-but":["a"]}]}}"#], |data| {
         data.json && data.kind != "a"

@@ -28,11 +28,22 @@ pub struct Appended {
     pub number: String,
 }
 
+/// The state of the probe's mapping.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum State {
+    /// The mapping has not begun to read.
+    #[default]
+    Creating,
+    Begun,
+    /// An update is pending.
+    Updating,
+}
+
 #[derive(Debug)]
 struct Fate {
     record: Appended,
-    /// True if the mapping had begun when the record was appended.
-    after_begin: bool,
+    /// The state of the mapping when the record was appended.
+    state: State,
     /// The record's place in the order of first deliveries; `None` if it was not delivered.
     given: Option<u64>,
     done: bool,
@@ -56,7 +67,7 @@ struct Known {
     allowed: Allowed,
     /// How often the mapping was given settings: more than once if the settings were changed.
     set_ups: usize,
-    began: bool,
+    state: State,
     deleted: bool,
     /// The time since which no record may be delivered; `None` if the mapping has not stopped.
     stopped: Option<u64>,
@@ -112,7 +123,16 @@ impl Told {
     }
 
     pub fn begins(&self) {
-        self.known().began = true;
+        self.known().state = State::Begun;
+    }
+
+    /// Notes that an update of the mapping is pending, or has taken effect.
+    pub fn updates(&self, pending: bool) {
+        self.known().state = if pending {
+            State::Updating
+        } else {
+            State::Begun
+        };
     }
 
     pub fn stops(&self, now: u64, for_good: bool) {
@@ -134,10 +154,10 @@ impl Told {
         let id = format!("{}:{}", record.shard, record.number);
         let place = known.order.len();
         known.places.insert(id, place);
-        let after_begin = known.began;
+        let state = known.state;
         known.order.push(Fate {
             record,
-            after_begin,
+            state,
             given: None,
             done: false,
             passed_by: false,
@@ -234,7 +254,11 @@ impl Told {
                     last.insert(&fate.record.key, given);
                 }
             }
+            // With LATEST, a mapping may miss the records that arrive during an update.
+            let missed =
+                fate.state == State::Updating && known.start == Some(StartingPosition::Latest);
             let excused = known.deleted
+                || missed
                 || lost_before.is_some_and(|before| fate.record.arrived < before)
                 || known.allowed.unreported && fate.passed_by
                 || known.is_given_up(fate, &words);
@@ -252,7 +276,7 @@ impl Told {
 impl Known {
     fn is_begun_with(&self, fate: &Fate) -> bool {
         match self.start {
-            Some(StartingPosition::Latest) => fate.after_begin,
+            Some(StartingPosition::Latest) => fate.state != State::Creating,
             Some(StartingPosition::AtTimestamp(from)) => {
                 let arrived = fate.record.arrived.as_millisecond();
                 u64::try_from(arrived).is_ok_and(|arrived| arrived >= from.0)

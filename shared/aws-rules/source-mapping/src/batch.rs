@@ -1,6 +1,6 @@
 //! Batches of records, and the rules after a batch fails.
 
-use crate::{Rule, Settings};
+use crate::{Choice, Chooser, Rule, Settings, chooser::choose};
 
 /// The function's last response to a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,6 +17,9 @@ pub(crate) struct Batch {
     pub places: Vec<usize>,
     /// The number of failures that count for `MaximumRetryAttempts`.
     pub failures: u32,
+    /// The number of invocations that the report on a discarded batch tells: those since the batch was made or last
+    /// succeeded in part.
+    pub attempts: u32,
     /// The number of invocations with this batch, or with the batch from which it was split.
     pub invocations: u32,
     pub response: Option<Response>,
@@ -36,13 +39,19 @@ impl Batch {
         Self {
             places,
             failures: 0,
+            attempts: 0,
             invocations: 0,
             response: None,
         }
     }
 
     /// The action after the function failed, or its response could not be understood.
-    pub(crate) fn failed(self, settings: &Settings, rules: &mut Vec<Rule>) -> Aftermath {
+    pub(crate) fn failed(
+        mut self,
+        settings: &Settings,
+        chooser: &mut dyn Chooser,
+        rules: &mut Vec<Rule>,
+    ) -> Aftermath {
         if !settings.bisect_batch_on_function_error {
             return self.retried(settings, rules);
         }
@@ -53,6 +62,9 @@ impl Batch {
         rules.extend([Rule::BisectHalves, Rule::BisectFree]);
         if settings.report_batch_item_failures {
             rules.push(Rule::BisectRegardless);
+        }
+        if choose(chooser, Choice::PartsBeginAnew, 2) == 1 {
+            self.failures = 0;
         }
         let middle = self.places.len() / 2;
         let (mut first, mut second) = (self.clone(), self);
@@ -76,12 +88,12 @@ impl Batch {
         rules: &mut Vec<Rule>,
     ) -> Aftermath {
         self.places.drain(..place);
+        (self.failures, self.attempts) = (0, 0);
+        rules.push(Rule::ReportCounts);
         if settings.bisect_batch_on_function_error {
             rules.push(Rule::BisectAtCheckpoint);
-            return Aftermath::Again(vec![self]);
         }
-        rules.push(Rule::ReportCounts);
-        self.retried(settings, rules)
+        Aftermath::Again(vec![self])
     }
 
     /// Delivers the whole batch again, if another attempt is allowed.

@@ -13,6 +13,14 @@ pub enum Choice {
     PollDelay,
     /// The number of readable records that are left for a later read.
     HeldBack,
+    /// 1 if both parts of a split batch begin without the attempts that were counted for the batch.
+    PartsBeginAnew,
+    /// 1 if the other lanes of a shard wait until a failed batch is done or discarded.
+    ShardPaused,
+    /// 1 if the mapping reads nothing from the request of an update until the update takes effect.
+    UpdatePauses,
+    /// 1 if a mapping with the starting position LATEST misses the records that arrived during such a pause.
+    UpdateMisses,
     /// 1 if the report on a discarded batch is held back, to be combined with the next report.
     Consolidate,
 }

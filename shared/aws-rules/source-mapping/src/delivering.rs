@@ -3,23 +3,27 @@
 use std::sync::Arc;
 
 use crate::{
-    Choice, Condition, InvocationId, Millis, Outcome, Output, Record, Rule, SequenceNumber,
+    Choice, Condition, InvocationId, Millis, Outcome, Output, Reads, Record, Rule, SequenceNumber,
     Settings, Verdict,
     batch::{Aftermath, Batch, Response},
     chooser::choose,
     destination::GivenUp,
     judge,
+    reads::POLL_EVERY,
     shard::{Shard, Turn},
 };
 
-/// The longest pause after a failure, in milliseconds.
-const BACK_OFF: u64 = 60_000;
+/// The longest pause after the first of several failures, in milliseconds. The bound doubles with each further failure.
+const FIRST_BACK_OFF: u64 = 500;
+/// The longest pause after any failure, in milliseconds.
+const LONGEST_BACK_OFF: u64 = 300_000;
 
 impl Shard {
     /// The lanes that can deliver a batch now.
     pub(crate) fn ready_lanes(&self, now: Millis, settings: &Settings) -> Vec<usize> {
-        let lanes = self.lanes.iter().enumerate();
-        let ready = lanes.filter(|(_, lane)| lane.is_ready(now, settings));
+        let ready = self
+            .open_lanes()
+            .filter(|(_, lane)| lane.is_ready(now, settings));
         ready.map(|(at, _)| at).collect()
     }
 
@@ -31,6 +35,9 @@ impl Shard {
         id: InvocationId,
         turn: &mut Turn<'_>,
     ) -> Option<(Vec<Arc<Record>>, u32)> {
+        if self.retry_must_wait(at, turn) {
+            return None;
+        }
         let others = self.lanes.iter().filter(|lane| lane.out.is_some()).count();
         let lane = self.lanes.get_mut(at)?;
         if lane.batches.is_empty() {
@@ -56,6 +63,31 @@ impl Shard {
         lane.batches.push_front(batch);
         lane.out = Some(id);
         Some(delivered)
+    }
+
+    /// With enhanced fan-out, Lambda reads the records of a retry again, by a call that counts for the limits of the
+    /// shard. True if the limits allow no such call now; the lane then waits for the next poll.
+    fn retry_must_wait(&mut self, at: usize, turn: &mut Turn<'_>) -> bool {
+        let lane = self.lanes.get(at);
+        let retried = lane
+            .and_then(|lane| lane.batches.front())
+            .filter(|batch| batch.invocations > 0);
+        let Some(batch) = retried.filter(|_| turn.settings.reads == Reads::FanOut) else {
+            return false;
+        };
+        let records = batch.places.iter().filter_map(|place| self.record(*place));
+        let bytes: usize = records.map(|record| record.size()).sum();
+        turn.rule(Rule::FanOutRetry);
+        let Some(rule) = self.limits.broken(turn.now) else {
+            let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
+            self.limits.count(turn.now, bytes);
+            return false;
+        };
+        turn.rule(rule);
+        if let Some(lane) = self.lanes.get_mut(at) {
+            lane.not_before = turn.now.plus(POLL_EVERY);
+        }
+        true
     }
 
     /// Removes the records of a batch that are too old to be delivered.
@@ -94,10 +126,14 @@ impl Shard {
         }
         self.tell_age(&batch, turn);
         batch.invocations = batch.invocations.saturating_add(1);
+        batch.attempts = batch.attempts.saturating_add(1);
         let places = batch.places.clone();
         let (done, aftermath) = self.judge(batch, outcome, turn);
         let done = places.get(..done).unwrap_or(&places);
         if !done.is_empty() {
+            if let Some(lane) = self.lanes.get_mut(at) {
+                lane.failures_in_a_row = 0;
+            }
             self.send_held(at, turn);
             self.settle(done, turn);
         }
@@ -128,6 +164,7 @@ impl Shard {
         turn: &mut Turn<'_>,
     ) -> (usize, Option<Aftermath>) {
         let (settings, rules) = (turn.settings, &mut turn.step.rules);
+        let chooser = &mut *turn.chooser;
         let Outcome::Returned(response) = outcome else {
             rules.push(match outcome {
                 Outcome::TimedOut | Outcome::Killed => Rule::TimeoutIsError,
@@ -137,7 +174,7 @@ impl Shard {
                 rules.push(Rule::ReportException);
             }
             batch.response = Some(Response::Error);
-            return (0, Some(batch.failed(settings, rules)));
+            return (0, Some(batch.failed(settings, chooser, rules)));
         };
         let all = batch.places.len();
         let sequences: Vec<&SequenceNumber> = batch
@@ -161,15 +198,22 @@ impl Shard {
             Verdict::Failed if rule == Rule::ReportFirstRecord => {
                 (0, Some(batch.failed_at_first(settings, rules)))
             }
-            Verdict::Failed => (0, Some(batch.failed(settings, rules))),
+            Verdict::Failed => (0, Some(batch.failed(settings, chooser, rules))),
         }
     }
 
     /// Puts these batches before all other batches of a lane.
     fn again(&mut self, at: usize, batches: Vec<Batch>, turn: &mut Turn<'_>) {
-        let wait = choose(turn.chooser, Choice::BackOff, BACK_OFF + 1);
+        if self.lanes.len() > 1 && choose(turn.chooser, Choice::ShardPaused, 2) == 1 {
+            turn.rule(Rule::LaneBlocked);
+            self.paused_by = Some(at);
+        }
         turn.rule(Rule::BackOff);
         if let Some(lane) = self.lanes.get_mut(at) {
+            lane.failures_in_a_row = lane.failures_in_a_row.saturating_add(1);
+            let doublings = (lane.failures_in_a_row - 1).min(10);
+            let longest = LONGEST_BACK_OFF.min(FIRST_BACK_OFF << doublings);
+            let wait = choose(turn.chooser, Choice::BackOff, longest + 1);
             lane.not_before = Millis(turn.now.0 + wait);
             for batch in batches.into_iter().rev() {
                 lane.batches.push_front(batch);
@@ -186,6 +230,9 @@ impl Shard {
         turn: &mut Turn<'_>,
     ) {
         let records = self.records_at(&batch.places);
+        if let Some(lane) = self.lanes.get_mut(at) {
+            lane.failures_in_a_row = 0;
+        }
         turn.rule(Rule::DiscardContinues);
         turn.step.outputs.push(Output::Discarded {
             shard: self.id.clone(),
@@ -197,7 +244,7 @@ impl Shard {
             records,
             condition,
             invocation,
-            invocations: batch.invocations,
+            attempts: batch.attempts,
             response: batch.response,
         };
         self.hold_or_send(at, given_up, turn);

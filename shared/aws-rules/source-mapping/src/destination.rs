@@ -34,14 +34,17 @@ pub struct DestinationRecord {
     pub destination: Destination,
     /// The invocation after which the records were discarded; `None` if they grew too old.
     pub invocation: Option<InvocationId>,
-    /// The ARN of the function.
+    /// The ARN of the function, with its alias if the mapping names one.
     pub function_arn: String,
+    /// The version of the function that ran.
+    pub executed_version: String,
     /// The reason for discarding.
     pub condition: Condition,
-    /// The number of invocations with these records.
+    /// The number of invocations with these records since their batch was made or last succeeded in part; 1 if the
+    /// records grew too old before any invocation.
     pub approximate_invoke_count: u32,
-    /// True if the last invocation with the records failed, false if the function answered, `None` if there was no
-    /// invocation.
+    /// True if the last invocation with the records failed, false if the function answered, `None` if the records grew
+    /// too old.
     pub function_failed: Option<bool>,
     /// The time of discarding.
     pub timestamp: Millis,
@@ -83,13 +86,11 @@ impl DestinationRecord {
         let response = match self.function_failed {
             None => String::new(),
             Some(failed) => {
-                let error = if failed {
-                    ",\"functionError\":\"Unhandled\""
-                } else {
-                    ""
-                };
+                let error = if failed { "\"Unhandled\"" } else { "null" };
+                let version = quote(&self.executed_version);
                 format!(
-                    "\"responseContext\":{{\"statusCode\":200,\"executedVersion\":\"$LATEST\"{error}}},"
+                    "\"responseContext\":{{\"statusCode\":200,\"executedVersion\":{version},\
+                     \"functionError\":{error}}},"
                 )
             }
         };
@@ -119,7 +120,7 @@ pub(crate) struct GivenUp {
     pub records: Vec<Arc<Record>>,
     pub condition: Condition,
     pub invocation: Option<InvocationId>,
-    pub invocations: u32,
+    pub attempts: u32,
     pub response: Option<Response>,
 }
 
@@ -127,7 +128,7 @@ impl GivenUp {
     /// Combines these records and the next ones into one report.
     pub(crate) fn and(mut self, next: Self) -> Self {
         self.records.extend(next.records);
-        self.invocations = self.invocations.max(next.invocations);
+        self.attempts = self.attempts.max(next.attempts);
         self.invocation = next.invocation;
         self.response = next.response;
         self
@@ -151,15 +152,20 @@ impl GivenUp {
         let Names {
             stream_arn,
             function_arn,
+            executed_version,
             ..
         } = settings.names.clone();
+        // The report on records that grew too old never tells of a response.
+        let aged = self.condition == Condition::RecordAgeExceeded;
+        let response = self.response.filter(|_| !aged);
         Some(DestinationRecord {
             destination,
             invocation: self.invocation,
             function_arn,
+            executed_version,
             condition: self.condition,
-            approximate_invoke_count: self.invocations,
-            function_failed: self.response.map(|response| response == Response::Error),
+            approximate_invoke_count: self.attempts.max(1),
+            function_failed: response.map(|response| response == Response::Error),
             timestamp: now,
             shard: shard.clone(),
             start_sequence_number: first.sequence.clone(),

@@ -4,7 +4,10 @@ use std::cmp::Ordering;
 
 use thiserror::Error;
 
-use crate::{Rule, json::Json};
+use crate::{Record, Rule, json::Json};
+
+/// The longest pattern, in characters.
+const PATTERN_LIMIT: usize = 4_096;
 
 /// The reason why a filter is refused.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -12,9 +15,12 @@ pub enum InvalidFilter {
     /// A pattern, and its value for `data`, must be JSON objects.
     #[error("a pattern must be a JSON object")]
     NotAnObject,
-    /// An event source mapping of a Kinesis stream filters by `data` only.
-    #[error("a filter can only use `data`, not `{0}`")]
-    NotData(String),
+    /// A pattern is longer than 4,096 characters.
+    #[error("a pattern must have at most 4,096 characters")]
+    TooLong,
+    /// An event source mapping of a Kinesis stream filters by `data` and `partitionKey` only.
+    #[error("a filter can only use `data` and `partitionKey`, not `{0}`")]
+    UnknownField(String),
     /// A field's pattern must be a list of values, or an object of fields.
     #[error("`{0}` needs a list of values")]
     NotAList(String),
@@ -28,6 +34,8 @@ pub enum InvalidFilter {
 pub struct Filter {
     /// The conditions on the data; `None` if the pattern has none.
     data: Option<Vec<Condition>>,
+    /// The tests of the partition key; `None` if the pattern has none.
+    key: Option<Expected>,
 }
 
 /// A condition on an object.
@@ -48,6 +56,9 @@ enum Expected {
 enum Test {
     Exactly(Json),
     Prefix(String),
+    Suffix(String),
+    /// The text in lower case.
+    EqualsIgnoreCase(String),
     AnythingBut(Vec<Json>),
     Numeric(Vec<(Comparison, f64)>),
     Exists(bool),
@@ -63,17 +74,18 @@ enum Comparison {
 }
 
 /// True if a record passes: it matches at least one filter, or there are no filters.
-pub(crate) fn passes(filters: &[Filter], data: &[u8], rules: &mut Vec<Rule>) -> bool {
+pub(crate) fn passes(filters: &[Filter], record: &Record, rules: &mut Vec<Rule>) -> bool {
     if filters.is_empty() {
         return true;
     }
-    let data = Json::parse(data);
+    let data = Json::parse(&record.data);
+    let key = Json::Text(record.partition_key.to_string());
     if filters.len() > 1 {
         rules.push(Rule::FilterAnyOf);
     }
     filters
         .iter()
-        .any(|filter| filter.matches(data.as_ref(), rules))
+        .any(|filter| filter.matches(data.as_ref(), &key, rules))
 }
 
 impl Filter {
@@ -83,23 +95,34 @@ impl Filter {
     ///
     /// [`InvalidFilter`] if the pattern is invalid for Kinesis, or uses a test that this crate does not support.
     pub fn parse(pattern: &str) -> Result<Self, InvalidFilter> {
+        if pattern.chars().count() > PATTERN_LIMIT {
+            return Err(InvalidFilter::TooLong);
+        }
         let pattern = Json::parse(pattern.as_bytes());
         let Some(Json::Object(fields)) = pattern else {
             return Err(InvalidFilter::NotAnObject);
         };
-        let mut data = None;
+        let (mut data, mut key) = (None, None);
         for (name, expected) in fields {
-            match expected {
-                _ if name != "data" => return Err(InvalidFilter::NotData(name)),
-                Json::Object(fields) => data = Some(conditions(fields)?),
-                _ => return Err(InvalidFilter::NotAnObject),
+            match (name.as_str(), expected) {
+                ("data", Json::Object(fields)) => data = Some(conditions(fields)?),
+                ("data", _) => return Err(InvalidFilter::NotAnObject),
+                ("partitionKey", Json::List(tests)) => key = Some(one_of(tests)?),
+                ("partitionKey", _) => return Err(InvalidFilter::NotAList(name)),
+                _ => return Err(InvalidFilter::UnknownField(name)),
             }
         }
-        Ok(Self { data })
+        Ok(Self { data, key })
     }
 
-    /// True if the data match the pattern. `None` stands for data that are not JSON.
-    fn matches(&self, data: Option<&Json>, rules: &mut Vec<Rule>) -> bool {
+    /// True if data and partition key match the pattern. `None` stands for data that are not JSON.
+    fn matches(&self, data: Option<&Json>, key: &Json, rules: &mut Vec<Rule>) -> bool {
+        if let Some(expected) = &self.key {
+            rules.push(Rule::FilterFields);
+            if !expected.matches(Some(key), rules) {
+                return false;
+            }
+        }
         let Some(conditions) = &self.data else {
             return true;
         };
@@ -116,10 +139,7 @@ fn conditions(fields: Vec<(String, Json)>) -> Result<Vec<Condition>, InvalidFilt
         .into_iter()
         .map(|(name, expected)| match expected {
             Json::List(ways) if name == "$or" => Ok(Condition::Or(alternatives(ways)?)),
-            Json::List(tests) => {
-                let tests: Result<_, _> = tests.into_iter().map(test).collect();
-                Ok(Condition::Field(name, Expected::OneOf(tests?)))
-            }
+            Json::List(tests) => Ok(Condition::Field(name, one_of(tests)?)),
             Json::Object(fields) => Ok(Condition::Field(
                 name,
                 Expected::Object(conditions(fields)?),
@@ -127,6 +147,11 @@ fn conditions(fields: Vec<(String, Json)>) -> Result<Vec<Condition>, InvalidFilt
             _ => Err(InvalidFilter::NotAList(name)),
         })
         .collect()
+}
+
+fn one_of(tests: Vec<Json>) -> Result<Expected, InvalidFilter> {
+    let tests: Result<_, _> = tests.into_iter().map(test).collect();
+    tests.map(Expected::OneOf)
 }
 
 fn alternatives(ways: Vec<Json>) -> Result<Vec<Vec<Condition>>, InvalidFilter> {
@@ -148,6 +173,8 @@ fn test(test: Json) -> Result<Test, InvalidFilter> {
     };
     match (name.as_str(), operand) {
         ("prefix", Json::Text(prefix)) => Ok(Test::Prefix(prefix)),
+        ("suffix", Json::Text(suffix)) => Ok(Test::Suffix(suffix)),
+        ("equals-ignore-case", Json::Text(word)) => Ok(Test::EqualsIgnoreCase(word.to_lowercase())),
         ("exists", Json::Bool(exists)) => Ok(Test::Exists(exists)),
         ("anything-but", Json::List(values)) => {
             let values: Result<_, _> = values.into_iter().map(scalar).collect();
@@ -236,6 +263,8 @@ impl Test {
             Self::Exactly(Json::Number(_)) => Rule::FilterNumberText,
             Self::Exactly(_) => Rule::FilterExact,
             Self::Prefix(_) => Rule::FilterPrefix,
+            Self::Suffix(_) => Rule::FilterSuffix,
+            Self::EqualsIgnoreCase(_) => Rule::FilterEqualsIgnoreCase,
             Self::AnythingBut(_) => Rule::FilterAnythingBut,
             Self::Numeric(_) => Rule::FilterNumeric,
             Self::Exists(_) => Rule::FilterExists,
@@ -245,6 +274,10 @@ impl Test {
             (Self::Exactly(expected), Some(leaf)) => expected == leaf,
             (Self::AnythingBut(excluded), Some(leaf)) => !excluded.contains(leaf),
             (Self::Prefix(prefix), Some(Json::Text(text))) => text.starts_with(prefix),
+            (Self::Suffix(suffix), Some(Json::Text(text))) => text.ends_with(suffix),
+            (Self::EqualsIgnoreCase(lower), Some(Json::Text(text))) => {
+                text.to_lowercase() == *lower
+            }
             (Self::Numeric(comparisons), Some(Json::Number(number))) => {
                 let number = number.parse().unwrap_or(f64::NAN);
                 comparisons

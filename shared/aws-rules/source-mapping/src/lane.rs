@@ -28,6 +28,8 @@ pub(crate) struct Lane {
     /// is in flight.
     pub batches: VecDeque<Batch>,
     pub out: Option<InvocationId>,
+    /// The number of failures and throttles since the lane last made progress.
+    pub failures_in_a_row: u32,
     /// The time before which a failed batch is not delivered again.
     pub not_before: Millis,
     /// The beginning of the batching window.
@@ -43,6 +45,7 @@ impl Lane {
             queued_size: 0,
             batches: VecDeque::new(),
             out: None,
+            failures_in_a_row: 0,
             not_before: now,
             window_from: now,
             held: None,

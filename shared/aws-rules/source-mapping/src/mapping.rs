@@ -7,8 +7,8 @@ use std::{
 
 use crate::{
     Change, Choice, Chooser, Input, InvalidSettings, Invocation, InvocationId, Millis, Misuse,
-    Outcome, Output, Rule, Settings, ShardId, State, Step,
-    chooser::choose_place,
+    Outcome, Output, Rule, Settings, ShardId, StartingPosition, State, Step,
+    chooser::{choose, choose_place},
     event,
     shard::{Shard, Turn},
 };
@@ -24,6 +24,8 @@ pub struct Mapping {
     asked: Option<Change>,
     /// True while the mapping reads its shards.
     reads: bool,
+    /// While a pending update pauses the reading: the number of records that each shard had when the pause began.
+    paused: Option<Vec<(ShardId, usize)>>,
     /// True if the mapping has ever read.
     began: bool,
     now: Millis,
@@ -49,6 +51,7 @@ impl Mapping {
             settings,
             state: State::Creating,
             reads: false,
+            paused: None,
             began: false,
             now,
             shards: BTreeMap::new(),
@@ -107,7 +110,7 @@ impl Mapping {
         shards
             .filter_map(|shard| {
                 if self.reads {
-                    let may_read = || self.parents_are_finished(shard);
+                    let may_read = || self.paused.is_none() && self.parents_are_finished(shard);
                     shard.wakes_at(may_read, &self.settings)
                 } else if self.began && self.state != State::Deleted {
                     shard.expires_at(&self.settings)
@@ -161,7 +164,7 @@ impl Mapping {
                 shard,
                 checkpoint_too,
             } => self.lose(shard, checkpoint_too, chooser, step),
-            Input::ChangeAsked(change) => self.ask(change),
+            Input::ChangeAsked(change) => self.ask(change, chooser),
             Input::ChangeTakesEffect => self.change(chooser, step),
         }
     }
@@ -309,12 +312,16 @@ impl Mapping {
         }
     }
 
-    fn ask(&mut self, change: Change) -> Result<(), Misuse> {
+    fn ask(&mut self, change: Change, chooser: &mut dyn Chooser) -> Result<(), Misuse> {
         if self.asked.is_some() || self.state == State::Deleted {
             return Err(Misuse::NoChange);
         }
         if let Change::Update(settings) = &change {
             settings.check()?;
+            let shards = self.shards.iter();
+            let lengths = shards.map(|(id, shard)| (id.clone(), shard.records.len()));
+            let pauses = choose(chooser, Choice::UpdatePauses, 2) == 1;
+            self.paused = (pauses && self.reads).then(|| lengths.collect());
         }
         self.asked = Some(change);
         self.state = State::Changing;
@@ -324,6 +331,7 @@ impl Mapping {
     fn change(&mut self, chooser: &mut dyn Chooser, step: &mut Step) -> Result<(), Misuse> {
         let change = self.asked.take().ok_or(Misuse::NoChange)?;
         let begins = self.state == State::Creating;
+        let missed = self.missed(chooser);
         if self.reads {
             self.with_shards(chooser, step, |shard, turn| shard.give_up(false, turn));
             let out = mem::take(&mut self.out);
@@ -355,10 +363,24 @@ impl Mapping {
         if self.reads && !mem::replace(&mut self.began, true) {
             self.with_shards(chooser, step, Shard::begin);
         }
+        for (shard, place) in missed {
+            self.with_shard(&shard, chooser, step, |shard, turn| {
+                shard.miss_from(place, turn);
+            });
+        }
         if self.reads {
             self.with_shards(chooser, step, Shard::lease);
         }
         Ok(())
+    }
+
+    /// Ends the pause of an update. Returns the records that the mapping misses because of the pause: all from a
+    /// position of each shard on.
+    fn missed(&mut self, chooser: &mut dyn Chooser) -> Vec<(ShardId, usize)> {
+        let latest = self.settings.starting_position == StartingPosition::Latest;
+        let paused = self.paused.take().filter(|_| latest);
+        let missed = paused.filter(|_| choose(chooser, Choice::UpdateMisses, 2) == 1);
+        missed.unwrap_or_default()
     }
 
     fn expire(&mut self, chooser: &mut dyn Chooser, step: &mut Step) {
@@ -388,7 +410,7 @@ impl Mapping {
 
     /// Reads every shard that is due. Returns true if a shard was due.
     fn read(&mut self, chooser: &mut dyn Chooser, step: &mut Step) -> bool {
-        if !self.reads {
+        if !self.reads || self.paused.is_some() {
             return false;
         }
         let due = |(_, shard): &(&ShardId, &Shard)| shard.is_due(self.now);

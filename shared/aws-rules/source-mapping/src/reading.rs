@@ -51,7 +51,7 @@ impl Shard {
     fn offered(&self, turn: &mut Turn<'_>) -> (usize, u64) {
         let (mut count, mut bytes) = (0, 0);
         for record in self.records.iter().skip(self.next) {
-            let size = record.data.len() + record.partition_key.len();
+            let size = record.size();
             if count == RECORDS_A_CALL || bytes + size > BYTES_A_CALL {
                 turn.rule(Rule::ReadLimitCall);
                 break;
@@ -72,7 +72,7 @@ impl Shard {
             if !self.positioned {
                 self.first = place + 1;
                 early.push(place);
-            } else if filter::passes(&turn.settings.filters, &record.data, &mut turn.step.rules) {
+            } else if filter::passes(&turn.settings.filters, &record, &mut turn.step.rules) {
                 self.queue(place, &record, turn);
             } else {
                 filtered.push(place);

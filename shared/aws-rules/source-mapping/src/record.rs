@@ -86,6 +86,13 @@ pub struct Record {
     pub arrived: Millis,
 }
 
+impl Record {
+    /// The size that counts for the limits of reads, in bytes.
+    pub(crate) fn size(&self) -> usize {
+        self.data.len() + self.partition_key.len()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

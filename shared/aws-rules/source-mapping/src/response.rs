@@ -28,6 +28,12 @@ pub fn judge(response: &[u8], batch: &[&SequenceNumber]) -> (Verdict, Rule) {
         Json::Object(fields) if fields.is_empty() => {
             return (Verdict::Done, Rule::ReportEmptyResponse);
         }
+        Json::List(values) if values.is_empty() => {
+            return (Verdict::Done, Rule::ReportEmptyResponse);
+        }
+        Json::Text(text) if text.is_empty() => {
+            return (Verdict::Done, Rule::ReportEmptyResponse);
+        }
         Json::Object(_) => {}
         _ => return (Verdict::Failed, Rule::ReportMalformed),
     }

@@ -42,8 +42,10 @@ pub enum Destination {
 pub struct Names {
     /// The ARN of the stream.
     pub stream_arn: String,
-    /// The ARN of the function.
+    /// The ARN of the function, with its alias if the mapping names one.
     pub function_arn: String,
+    /// The version of the function to which the ARN leads: `$LATEST` without an alias or a version.
+    pub executed_version: String,
     /// The ARN of the function's role.
     pub role_arn: String,
 }
@@ -60,6 +62,7 @@ impl Default for Names {
         Self {
             stream_arn: "arn:aws:kinesis:us-east-1:123456789012:stream/stream".to_owned(),
             function_arn: "arn:aws:lambda:us-east-1:123456789012:function:function".to_owned(),
+            executed_version: "$LATEST".to_owned(),
             role_arn: "arn:aws:iam::123456789012:role/role".to_owned(),
         }
     }
@@ -120,7 +123,7 @@ impl InvalidSettings {
     pub fn rule(&self) -> Rule {
         match self {
             Self::OutOfRange { .. } => Rule::SettingsLimits,
-            Self::Filter(InvalidFilter::NotData(_)) => Rule::FilterDataOnly,
+            Self::Filter(InvalidFilter::UnknownField(_)) => Rule::FilterFields,
             Self::Filter(_) => Rule::FilterPattern,
         }
     }

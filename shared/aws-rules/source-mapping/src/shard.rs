@@ -1,6 +1,9 @@
 //! A shard, as an event source mapping sees it: which of its records are read, delivered and done.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use crate::{
     Choice, Chooser, Millis, Misuse, Output, Reads, Record, Rule, Settings, ShardId,
@@ -49,11 +52,15 @@ pub(crate) struct Shard {
     pub(crate) next: usize,
     /// Records before this position are before the mapping's starting position.
     pub(crate) first: usize,
+    /// The records that an update with LATEST made the mapping miss. They stay settled when the lease is lost.
+    pub(crate) missed: BTreeSet<usize>,
     /// True if the mapping has found its starting position.
     pub(crate) positioned: bool,
     /// True if the mapping holds the lease of this shard.
     pub(crate) leased: bool,
     pub(crate) lanes: Vec<Lane>,
+    /// The lane whose failed batch pauses all other lanes, until the batch is done or discarded.
+    pub(crate) paused_by: Option<usize>,
     pub(crate) lane_of: BTreeMap<Arc<str>, usize>,
     pub(crate) next_poll: Millis,
     pub(crate) limits: ReadLimits,
@@ -73,9 +80,11 @@ impl Shard {
             earlier_checkpoint: 0,
             next: 0,
             first: 0,
+            missed: BTreeSet::new(),
             positioned: false,
             leased: false,
             lanes: vec![],
+            paused_by: None,
             lane_of: BTreeMap::new(),
             next_poll: now,
             limits: ReadLimits::default(),
@@ -174,10 +183,25 @@ impl Shard {
         self.positioned = !looks_for_a_time(turn.settings);
     }
 
+    /// Skips the records from this position on, which arrived while an update paused the reading.
+    pub(crate) fn miss_from(&mut self, place: usize, turn: &mut Turn<'_>) {
+        let places: Vec<_> = (place..self.records.len()).collect();
+        if !places.is_empty() {
+            // A lost checkpoint does not bring the missed records back.
+            self.first = self.records.len();
+            self.missed.extend(&places);
+        }
+        self.pass_over(&places, turn, |shard, records| Output::Skipped {
+            shard,
+            records,
+        });
+    }
+
     /// Takes the lease of the shard, and continues from its checkpoint.
     pub(crate) fn lease(&mut self, turn: &mut Turn<'_>) {
         let lanes = turn.settings.parallelization_factor;
         self.lanes = (0..lanes).map(|_| Lane::new(turn.now)).collect();
+        self.paused_by = None;
         self.lane_of.clear();
         self.leased = true;
         let delay = choose(turn.chooser, Choice::PollDelay, millis(POLL_EVERY));
@@ -208,8 +232,8 @@ impl Shard {
         // the stream no longer has are reported as expired, like records that were never read.
         self.next = self.checkpoint;
         let there = self.checkpoint.max(self.trimmed);
-        for settled in self.settled.iter_mut().skip(there) {
-            *settled = false;
+        for (place, settled) in self.settled.iter_mut().enumerate().skip(there) {
+            *settled = self.missed.contains(&place);
         }
         let shard = self.id.clone();
         turn.step.outputs.push(Output::GaveUp { shard, orphans });
@@ -302,6 +326,17 @@ impl Shard {
         }
     }
 
+    /// The lanes that may deliver, with their positions: all lanes, or the lane whose failed batch pauses the others.
+    pub(crate) fn open_lanes(&self) -> impl Iterator<Item = (usize, &Lane)> {
+        let failed = |at: &usize| {
+            let lane = self.lanes.get(*at);
+            lane.is_some_and(|lane| !lane.batches.is_empty())
+        };
+        let paused_by = self.paused_by.filter(failed);
+        let lanes = self.lanes.iter().enumerate();
+        lanes.filter(move |(at, _)| paused_by.is_none_or(|lane| lane == *at))
+    }
+
     /// The number of records that were read and are not in a batch yet.
     pub(crate) fn queued(&self) -> usize {
         self.lanes.iter().map(|lane| lane.queue.len()).sum()
@@ -326,7 +361,9 @@ impl Shard {
         let unread = self.leased && self.next < self.records.len();
         let reads = unread && self.has_room(settings) && may_read();
         let read = reads.then_some(self.next_poll);
-        let lanes = self.lanes.iter().filter_map(|lane| lane.ready_at(settings));
+        let lanes = self
+            .open_lanes()
+            .filter_map(|(_, lane)| lane.ready_at(settings));
         lanes.chain(read).chain(self.expires_at(settings)).min()
     }
 

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use source_mapping::{
-    Condition, Destination, Input, Invocation, InvocationId, Millis, Output, Record, Settings,
-    ShardId, StartingPosition,
+    Change, Condition, Destination, Input, Invocation, InvocationId, Millis, Output, Record,
+    Settings, ShardId, StartingPosition,
 };
 
 use crate::case::How;
@@ -33,8 +33,10 @@ enum Fate {
 struct Known {
     record: Record,
     fate: Fate,
-    /// The number of failures with this record since the lease was taken.
+    /// The number of failures with this record since the lease was taken, or since its batch last succeeded in part.
     failures: u32,
+    /// True if the record arrived while an update was pending.
+    during_update: bool,
 }
 
 #[derive(Default)]
@@ -54,13 +56,22 @@ impl Shard {
     }
 }
 
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    /// No invocation was seen yet.
+    Creating,
+    Begun,
+    /// An update is pending.
+    Updating,
+}
+
 /// The state of a mapping, as the model knows it from inputs and outputs.
 pub struct Model {
     settings: Settings,
     shards: BTreeMap<ShardId, Shard>,
     /// Invocations in flight whose outcome counts.
     out: BTreeMap<InvocationId, Invocation>,
-    began: bool,
+    phase: Phase,
     lost_checkpoint: bool,
     /// True if the last failure splits its batch.
     splits: bool,
@@ -84,7 +95,7 @@ impl Model {
             settings,
             shards: BTreeMap::new(),
             out: BTreeMap::new(),
-            began: false,
+            phase: Phase::Creating,
             lost_checkpoint: false,
             splits: false,
             discarded: 0,
@@ -123,12 +134,19 @@ impl Model {
                         record: record.clone(),
                         fate: Fate::Waits,
                         failures: 0,
+                        during_update: self.phase == Phase::Updating,
                     };
                     shard.records.insert(number(record), known);
                 }
             }
             Input::LeaseLost { checkpoint_too, .. } => self.lost_checkpoint = *checkpoint_too,
-            Input::ChangeTakesEffect => self.lost_checkpoint = false,
+            Input::ChangeAsked(Change::Update(_)) => self.phase = Phase::Updating,
+            Input::ChangeTakesEffect => {
+                self.lost_checkpoint = false;
+                if self.phase == Phase::Updating {
+                    self.phase = Phase::Begun;
+                }
+            }
             _ => {}
         }
     }
@@ -162,6 +180,8 @@ impl Model {
             let known = shard.records.get_mut(number).unwrap();
             if place < done {
                 known.fate = Fate::Done;
+            } else if done > 0 {
+                known.failures = 0;
             } else {
                 known.failures += 1;
             }
@@ -181,13 +201,18 @@ impl Model {
                 self.settled(shard, records, Fate::Filtered, |record| !passes(record))
             }
             Output::Skipped { shard, records } => {
-                let (start, began) = (self.settings.starting_position, self.began);
+                let (start, phase) = (self.settings.starting_position, self.phase);
                 let retention = self.settings.retention;
+                let known = &self.shards[shard].records;
+                let missed = known.values().filter(|known| known.during_update);
+                let missed: BTreeSet<_> = missed.map(|known| number(&known.record)).collect();
                 self.settled(shard, records, Fate::Skipped, |record| {
                     let gone = record.arrived.plus(retention) <= now;
                     gone || match start {
                         StartingPosition::TrimHorizon => false,
-                        StartingPosition::Latest => !began,
+                        StartingPosition::Latest => {
+                            phase == Phase::Creating || missed.contains(&number(record))
+                        }
                         StartingPosition::AtTimestamp(from) => record.arrived < from,
                     }
                 })
@@ -367,7 +392,9 @@ impl Model {
             let failures = known.failures.get(&numbers).copied().unwrap_or(0);
             ensure!(failures <= most, "{id} is retried {failures} times");
         }
-        self.began = true;
+        if self.phase == Phase::Creating {
+            self.phase = Phase::Begun;
+        }
         self.out.insert(*id, invocation.clone());
         Ok(())
     }

@@ -1,4 +1,4 @@
-use source_mapping::{Outcome, Rule, Settings};
+use source_mapping::{Choice, Outcome, Rule, Settings};
 
 use crate::support::{World, told};
 
@@ -33,6 +33,27 @@ fn splitting_is_free() {
     assert_eq!(world.end_one(Outcome::FunctionError), [1]);
     assert_eq!(told(&world.outputs(), "discarded"), [1]);
     world.proves(Rule::BisectFree);
+}
+
+/// The first half of a batch has failed before, as a part of the whole batch.
+#[test]
+fn parts_inherit_the_attempts_of_their_batch_or_begin_anew() {
+    for (anew, attempts) in [(0, 2), (1, 3)] {
+        let mut world = bisecting(|with| {
+            with.maximum_retry_attempts = Some(2);
+            with.report_batch_item_failures = true;
+        });
+        world.choose(Choice::PartsBeginAnew, move |_| anew);
+        let put = world.put_some(2);
+        // A report on the first record counts as an attempt, and an error splits the batch.
+        world.end_one(Outcome::failed_at([&put[0]]));
+        world.end_one(Outcome::FunctionError);
+        for _ in 0..attempts {
+            assert_eq!(world.end_one(Outcome::FunctionError), [1]);
+        }
+        assert_eq!(world.end_one(Outcome::done()), [2]);
+        assert_eq!(told(&world.outputs(), "discarded"), [1]);
+    }
 }
 
 #[test]

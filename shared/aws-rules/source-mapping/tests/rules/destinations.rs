@@ -112,6 +112,50 @@ fn the_condition_says_why() {
 }
 
 #[test]
+fn the_report_on_records_that_grew_too_old_tells_of_no_response() {
+    let aged = || {
+        World::new(Settings {
+            maximum_record_age: Some(seconds(60)),
+            ..to(Destination::Sqs)
+        })
+    };
+    // The function failed before the record grew too old.
+    let mut failed = aged();
+    failed.put("key", b"{}");
+    let first = failed.one();
+    failed.wait(seconds(61));
+    failed.end(&first, Outcome::FunctionError);
+    // The record was throttled until it grew too old, so it was never delivered.
+    let mut throttled = aged();
+    throttled.put("key", b"{}");
+    let first = throttled.one();
+    throttled.wait(seconds(61));
+    throttled.end(&first, Outcome::Throttled);
+    for mut world in [failed, throttled] {
+        let record = sent(&mut world).remove(0);
+        assert_eq!(record.condition, Condition::RecordAgeExceeded);
+        assert_eq!(
+            (record.approximate_invoke_count, record.function_failed),
+            (1, None)
+        );
+        assert!(!record.to_json().contains("responseContext"));
+    }
+}
+
+#[test]
+fn the_report_names_alias_and_version() {
+    let mut settings = to(Destination::Sqs);
+    settings.names.function_arn.push_str(":live");
+    settings.names.executed_version = "7".to_owned();
+    let (_, record) = discarded(settings);
+    let json = record.to_json();
+    assert!(json.contains(
+        r#""functionArn":"arn:aws:lambda:us-east-1:123456789012:function:function:live""#
+    ));
+    assert!(json.contains(r#""executedVersion":"7""#));
+}
+
+#[test]
 fn a_function_that_reported_did_not_fail() {
     let mut world = World::new(Settings {
         report_batch_item_failures: true,
@@ -122,7 +166,9 @@ fn a_function_that_reported_did_not_fail() {
     world.end_one(Outcome::failed_at([&put]));
     let record = sent(&mut world).remove(0);
     assert_eq!(record.function_failed, Some(false));
-    assert!(!record.to_json().contains("functionError"));
+    let response =
+        r#""responseContext":{"statusCode":200,"executedVersion":"$LATEST","functionError":null}"#;
+    assert!(record.to_json().contains(response));
 }
 
 #[test]

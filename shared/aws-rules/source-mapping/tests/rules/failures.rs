@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use source_mapping::{Choice, Outcome, Output, Rule};
 
 use crate::support::{SHARD, World, numbers, seconds, settings, told};
@@ -62,19 +64,45 @@ fn a_batch_is_delivered_once_more_often_than_it_is_retried() {
 #[test]
 fn a_retry_may_wait() {
     let mut world = World::new(settings());
-    world.choose(Choice::BackOff, |_| 2500);
+    world.choose(Choice::BackOff, |_| 300);
     world.put("key", b"{}");
     world.end_one(Outcome::FunctionError);
-    let due = world
-        .mapping
-        .now()
-        .plus(std::time::Duration::from_millis(2500));
+    let due = world.mapping.now().plus(Duration::from_millis(300));
     assert_eq!(world.mapping.wakes_at(), Some(due));
-    world.wait(seconds(2));
+    world.wait(Duration::from_millis(200));
     assert_eq!(world.invoked(), []);
-    world.wait(seconds(1));
+    world.wait(Duration::from_millis(100));
     assert_eq!(numbers(&world.one()), [1]);
     world.proves(Rule::BackOff);
+}
+
+#[test]
+fn the_longest_pause_doubles_until_progress() {
+    let mut world = World::with(|with| with.report_batch_item_failures = true);
+    world.choose(Choice::BackOff, |options| options - 1);
+    let put = world.put_some(2);
+    let mut pauses = vec![];
+    let mut pause = |world: &mut World, outcome| {
+        world.end_one(outcome);
+        let pause = world.mapping.wakes_at().unwrap().since(world.mapping.now());
+        pauses.push(pause.as_millis());
+        world.wait(pause);
+    };
+    for _ in 0..4 {
+        pause(&mut world, Outcome::FunctionError);
+        pause(&mut world, Outcome::Throttled);
+    }
+    for _ in 0..100 {
+        pause(&mut world, Outcome::FunctionError);
+    }
+    pause(&mut world, Outcome::failed_at([&put[1]]));
+    pause(&mut world, Outcome::FunctionError);
+    let mut expected = vec![
+        500, 1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 64_000, 128_000, 256_000,
+    ];
+    expected.extend([300_000; 98]);
+    expected.extend([500, 1_000]);
+    assert_eq!(pauses, expected);
 }
 
 #[test]
@@ -97,11 +125,13 @@ fn throttles_do_not_count_and_do_not_split() {
 fn throttles_end_when_records_are_too_old() {
     let mut world = World::with(|with| with.maximum_record_age = Some(seconds(60)));
     world.put("key", b"{}");
-    world.choose(Choice::BackOff, |_| 30_000);
+    world.choose(Choice::BackOff, |options| options - 1);
+    for pause in [500, 1_000, 2_000, 4_000, 8_000, 16_000] {
+        world.end_one(Outcome::Throttled);
+        world.wait(Duration::from_millis(pause));
+    }
     world.end_one(Outcome::Throttled);
-    world.wait(seconds(30));
-    world.end_one(Outcome::Throttled);
-    world.wait(seconds(31));
+    world.wait(seconds(32));
     assert_eq!(world.invoked(), []);
     assert_eq!(told(&world.outputs(), "discarded"), [1]);
 }

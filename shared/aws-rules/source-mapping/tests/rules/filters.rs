@@ -261,13 +261,61 @@ fn one_element_of_a_list_is_enough() {
 }
 
 #[test]
-fn only_data_is_filtered_by() {
-    let refused = settings().filter(r#"{"partitionKey":["1"]}"#);
-    let why = InvalidFilter::NotData("partitionKey".to_owned());
+fn data_and_partition_key_are_filtered_by() {
+    let mut world = filtered(&[r#"{"partitionKey":["b",{"prefix":"c"}],"data":{"a":[1]}}"#]);
+    let (yes, no) = (br#"{"a":1}"#.as_slice(), br#"{"a":2}"#.as_slice());
+    world.put_all_in(SHARD, &[("a", yes), ("b", yes), ("b", no), ("cd", yes)]);
+    let passed: Vec<u64> = world.invoked().iter().flat_map(numbers).collect();
+    assert_eq!(passed, [2, 4]);
+    world.proves(Rule::FilterFields);
+    let mut alone = filtered(&[r#"{"partitionKey":["b"]}"#]);
+    alone.put_all_in(SHARD, &[("a", b"no JSON"), ("b", b"no JSON")]);
+    assert_eq!(numbers(&alone.one()), [2]);
+}
+
+#[test]
+fn another_field_is_refused() {
+    let refused = settings().filter(r#"{"sequenceNumber":["1"]}"#);
+    let why = InvalidFilter::UnknownField("sequenceNumber".to_owned());
     assert_eq!(refused.clone(), Err(InvalidSettings::Filter(why)));
-    refused_by(&refused.unwrap_err()).proves(Rule::FilterDataOnly);
-    let world = filtered(&[r#"{"data":{"a":[1]}}"#]);
-    assert_eq!(world.mapping.settings().filters.len(), 1);
+    refused_by(&refused.unwrap_err()).proves(Rule::FilterFields);
+}
+
+#[test]
+fn a_suffix_ends_a_text() {
+    passes(
+        &[r#"{"data":{"a":[{"suffix":".png"}]}}"#],
+        &[
+            (r#"{"a":"x.png"}"#, true),
+            (r#"{"a":"x.PNG"}"#, false),
+            (r#"{"a":"png"}"#, false),
+            (r#"{"a":1}"#, false),
+        ],
+    )
+    .proves(Rule::FilterSuffix);
+}
+
+#[test]
+fn a_text_may_be_equal_but_for_case() {
+    passes(
+        &[r#"{"data":{"a":[{"equals-ignore-case":"Ñandú"}]}}"#],
+        &[
+            (r#"{"a":"ñANDÚ"}"#, true),
+            (r#"{"a":"nandu"}"#, false),
+            (r#"{"a":["x","ÑANDÚ"]}"#, true),
+        ],
+    )
+    .proves(Rule::FilterEqualsIgnoreCase);
+}
+
+#[test]
+fn a_pattern_has_a_longest_length() {
+    let pattern = |letters| format!(r#"{{"data":{{"a":["{}"]}}}}"#, "ñ".repeat(letters));
+    let around = pattern(0).chars().count();
+    settings().filter(&pattern(4_096 - around)).unwrap();
+    let refused = settings().filter(&pattern(4_097 - around)).unwrap_err();
+    assert_eq!(refused, InvalidSettings::Filter(InvalidFilter::TooLong));
+    refused_by(&refused).proves(Rule::FilterPattern);
 }
 
 #[test]

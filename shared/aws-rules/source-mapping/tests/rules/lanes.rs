@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use source_mapping::{Choice, Outcome, Rule};
 
 use crate::support::{SHARD, World, all_numbers, numbers, seconds};
@@ -82,24 +84,29 @@ fn a_lane_waits_for_its_batch() {
 }
 
 #[test]
-fn what_failed_blocks_its_lane_and_no_other() {
-    let mut world = with_factor(2);
-    world.choose(Choice::BackOff, |_| 5000);
-    let mut keys = 0;
-    world.choose(Choice::LaneOfKey, move |_| {
-        keys += 1;
-        keys - 1
-    });
-    world.put_all_in(SHARD, &[("a", b"{}"), ("b", b"{}")]);
-    let first = world.invoked();
-    world.choose(Choice::BackOff, |_| 5000);
-    world.end(&first[0], Outcome::FunctionError);
-    world.put_all_in(SHARD, &[("a", b"{}"), ("b", b"{}")]);
-    world.end(&first[1], Outcome::done());
-    world.wait(seconds(1));
-    assert_eq!(numbers(&world.one()), [4]);
-    world.wait(seconds(4));
-    assert_eq!(world.end_one(Outcome::done()), [1]);
-    assert_eq!(numbers(&world.one()), [3]);
-    world.proves(Rule::LaneBlocked);
+fn what_failed_blocks_its_lane_and_may_pause_the_shard() {
+    for paused in [false, true] {
+        let mut world = with_factor(2);
+        world.put_all_in(SHARD, &[("a", b"{}"), ("b", b"{}")]);
+        let first = world.invoked();
+        // Records for both lanes are read while both are busy.
+        world.wait(seconds(1));
+        world.put_all_in(SHARD, &[("a", b"{}"), ("b", b"{}")]);
+        world.choose_all(move |choice, _| match choice {
+            Choice::ShardPaused => u64::from(paused),
+            Choice::BackOff => 500,
+            _ => 0,
+        });
+        world.end(&first[0], Outcome::FunctionError);
+        world.end(&first[1], Outcome::done());
+        assert_eq!(world.invoked().len(), usize::from(!paused));
+        world.wait(Duration::from_millis(500));
+        let again = world.invoked();
+        assert_eq!(numbers(&again[0]), [1]);
+        world.end(&again[0], Outcome::done());
+        let next = world.invoked();
+        let expected: &[&[u64]] = if paused { &[&[3], &[4]] } else { &[&[3]] };
+        assert_eq!(all_numbers(&next), expected);
+        world.proves(Rule::LaneBlocked);
+    }
 }

@@ -1,10 +1,11 @@
 use std::time::Duration;
 
 use source_mapping::{
-    Change, Filter, Input, InvalidSettings, Mapping, Outcome, Rule, Settings, State,
+    Change, Choice, Filter, Input, InvalidSettings, Mapping, Outcome, Rule, Settings,
+    StartingPosition, State,
 };
 
-use crate::support::{BEGIN, World, numbers, refused_by, seconds, settings};
+use crate::support::{BEGIN, World, numbers, refused_by, seconds, settings, told};
 
 /// Requests a change and lets it take effect.
 fn change(world: &mut World, change: Change) {
@@ -68,6 +69,36 @@ fn other_settings_take_effect_later() {
     world.end(&out, Outcome::done());
     assert_eq!(world.end_one(Outcome::done()), [2]);
     world.proves(Rule::Updated);
+}
+
+/// A mapping that reads nothing during an update. With LATEST it may miss the records of that pause.
+#[test]
+fn an_update_may_pause_the_reading() {
+    use StartingPosition::{Latest, TrimHorizon};
+    for (position, misses, expected) in [
+        (TrimHorizon, 1, vec![1, 2]),
+        (Latest, 0, vec![1, 2]),
+        (Latest, 1, vec![1]),
+    ] {
+        let mut world = World::new(Settings::new(position));
+        world.choose_all(move |choice, _| match choice {
+            Choice::UpdatePauses => 1,
+            Choice::UpdateMisses => misses,
+            _ => 0,
+        });
+        world.put("key", b"{}");
+        let out = world.one();
+        world.ask(Change::Update(Box::new(Settings::new(position))));
+        world.wait(seconds(100));
+        world.put("key", b"{}");
+        world.wait(seconds(100));
+        world.end(&out, Outcome::FunctionError);
+        assert_eq!(numbers(&world.one()), [1], "the batch of before is retried");
+        world.take(Input::ChangeTakesEffect);
+        let delivered: Vec<_> = world.invoked().iter().flat_map(numbers).collect();
+        assert_eq!(delivered, expected, "{position:?}, {misses}");
+        assert_eq!(told(&world.outputs(), "skipped").len(), 2 - expected.len());
+    }
 }
 
 #[test]

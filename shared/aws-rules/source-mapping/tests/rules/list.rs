@@ -66,7 +66,7 @@ fn each_rule_has_a_test() {
 fn each_rule_says_where_aws_says_it() {
     let list = list();
     for rule in rules(&list) {
-        let known = ["id", "rule", "source", "since", "note"];
+        let known = ["id", "rule", "source", "recorded", "since", "note"];
         for (key, _) in rule.as_mapping().unwrap() {
             assert!(
                 known.contains(&key.as_str().unwrap()),
@@ -82,6 +82,10 @@ fn each_rule_says_where_aws_says_it() {
             "{page}"
         );
         assert!(!text(source, "section").is_empty());
+        // Recordings of real AWS, where the pages are silent or differ.
+        if let Some(recorded) = rule.as_mapping_get("recorded").and_then(Yaml::as_str) {
+            assert!(recorded.starts_with("https://github.com/"), "{recorded}");
+        }
     }
     let outside = list
         .as_mapping_get("out_of_scope")

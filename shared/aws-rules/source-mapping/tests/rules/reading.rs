@@ -117,6 +117,21 @@ fn with_fan_out_nothing_waits_for_a_poll() {
 }
 
 #[test]
+fn a_retry_with_fan_out_shares_the_limits_of_the_shard() {
+    let mut world = World::with(|with| with.reads = Reads::FanOut);
+    world.put("key", b"{}");
+    for _ in 0..5 {
+        let (shard, bytes) = (SHARD.into(), 100);
+        world.take(Input::ReadByOthers { shard, bytes });
+    }
+    assert_eq!(world.end_one(Outcome::FunctionError), [1]);
+    assert_eq!(world.invoked(), []);
+    world.wait(seconds(1));
+    assert_eq!(world.end_one(Outcome::done()), [1]);
+    world.proves(Rule::FanOutRetry);
+}
+
+#[test]
 fn not_more_is_read_ahead_than_fills_the_lanes() {
     let mut world = World::with(|with| {
         with.parallelization_factor = 2;

@@ -1,4 +1,6 @@
-use source_mapping::{Outcome, Rule, SequenceNumber, Settings, Verdict, judge};
+use source_mapping::{
+    Destination, Outcome, Output, Rule, SequenceNumber, Settings, Verdict, judge,
+};
 
 use crate::support::{World, numbers, settings, told};
 
@@ -70,6 +72,8 @@ fn nothing_is_success() {
     succeeds("{}").proves(Rule::ReportEmptyResponse);
     succeeds("").proves(Rule::ReportEmptyResponse);
     succeeds(" \n").proves(Rule::ReportEmptyResponse);
+    succeeds("[]").proves(Rule::ReportEmptyResponse);
+    succeeds("\"\"").proves(Rule::ReportEmptyResponse);
 }
 
 #[test]
@@ -88,7 +92,7 @@ fn what_is_no_object_with_a_list_is_failure() {
     for response in [
         "ok",
         "\"ok\"",
-        "[]",
+        "[1]",
         "7",
         r#"{"batchItemFailures":{}}"#,
         r#"{"batchItemFailures":"2"}"#,
@@ -145,15 +149,41 @@ fn at_the_first_record_nothing_is_split_off() {
     world.proves(Rule::ReportFirstRecord);
 }
 
+/// A report that names the first record counts, and progress begins the count anew, with and without splitting.
 #[test]
-fn without_splitting_each_report_counts() {
-    let mut world = reporting(|with| with.maximum_retry_attempts = Some(1));
-    let put = world.put_some(4);
-    assert_eq!(world.end_one(Outcome::failed_at([&put[1]])), [1, 2, 3, 4]);
-    assert_eq!(world.end_one(Outcome::failed_at([&put[2]])), [2, 3, 4]);
-    assert_eq!(told(&world.outputs(), "discarded"), [3, 4]);
+fn progress_begins_the_count_of_attempts_anew() {
+    for bisect in [false, true] {
+        let mut world = reporting(|with| {
+            with.maximum_retry_attempts = Some(3);
+            with.bisect_batch_on_function_error = bisect;
+            with.on_failure = Some(Destination::Sqs);
+        });
+        let put = world.put_some(3);
+        assert_eq!(world.end_one(Outcome::failed_at([&put[1]])), [1, 2, 3]);
+        for _ in 0..4 {
+            assert_eq!(world.end_one(Outcome::failed_at([&put[1]])), [2, 3]);
+        }
+        assert_eq!(world.invoked(), []);
+        let outputs = world.outputs();
+        assert_eq!(told(&outputs, "discarded"), [2, 3]);
+        let sent = outputs.iter().find_map(|output| match output {
+            Output::Sent(record) => Some(record.approximate_invoke_count),
+            _ => None,
+        });
+        assert_eq!(sent, Some(4));
+        world.proves(Rule::ReportCounts);
+    }
+}
+
+#[test]
+fn progress_needs_no_attempt() {
+    let mut world = reporting(|with| with.maximum_retry_attempts = Some(0));
+    let put = world.put_some(3);
+    assert_eq!(world.end_one(Outcome::failed_at([&put[1]])), [1, 2, 3]);
+    assert_eq!(world.end_one(Outcome::failed_at([&put[2]])), [2, 3]);
+    assert_eq!(world.end_one(Outcome::failed_at([&put[2]])), [3]);
+    assert_eq!(told(&world.outputs(), "discarded"), [3]);
     assert!(world.mapping.is_settled());
-    world.proves(Rule::ReportCounts);
 }
 
 #[test]

@@ -70,8 +70,11 @@ impl World {
 
     /// Makes all choices of the kind `what` with the function `chosen`. All other choices take the first option.
     pub fn choose(&mut self, what: Choice, mut chosen: impl FnMut(u64) -> u64 + 'static) {
-        let choose = move |choice, options| if choice == what { chosen(options) } else { 0 };
-        self.chooser = Box::new(choose);
+        self.choose_all(move |choice, options| if choice == what { chosen(options) } else { 0 });
+    }
+
+    pub fn choose_all(&mut self, chosen: impl FnMut(Choice, u64) -> u64 + 'static) {
+        self.chooser = Box::new(chosen);
     }
 
     pub fn take(&mut self, input: Input) {
