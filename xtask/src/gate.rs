@@ -39,7 +39,11 @@ pub fn test(workspace: &Workspace, words: &Words) -> Result<()> {
     dependencies(workspace)?;
     infrastructure(workspace)?;
     simulation(workspace)?;
-    end_to_end(workspace)
+    end_to_end(workspace)?;
+    if words.flag("--all") {
+        benchmark(workspace)?;
+    }
+    Ok(())
 }
 
 fn cargo_step(workspace: &Workspace, name: &str, arguments: &[&str]) -> Result<()> {
@@ -168,6 +172,20 @@ fn state_machine(workspace: &Workspace) -> Result<()> {
         }
         Ok(())
     })
+}
+
+/// Checks the benchmark. It is a workspace of its own, since its peers would double what the gate compiles.
+fn benchmark(workspace: &Workspace) -> Result<()> {
+    let mut clippy = vec!["clippy", "--quiet", "--manifest-path", "bench/Cargo.toml"];
+    clippy.extend([
+        "--target-dir",
+        "target",
+        "--all-targets",
+        "--",
+        "-D",
+        "warnings",
+    ]);
+    cargo_step(workspace, "lints of the benchmark", &clippy)
 }
 
 /// Runs the end-to-end tests on a local runtime that this step starts and stops.

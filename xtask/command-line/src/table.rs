@@ -693,6 +693,7 @@ unless NO_COLOR is set. The local runtime has the lines of an invocation once th
         arguments: &[],
         options: &[&[
             flag("--quick", "format, lints and tests that need no runtime"),
+            flag("--all", "also the lints of the benchmark, which take too long for CI"),
             option(
                 "--endpoint",
                 "URL",
@@ -717,6 +718,8 @@ unless NO_COLOR is set. The local runtime has the lines of an invocation once th
         ]],
         rules: &[
             Rule::NotBoth("--quick", "--endpoint"),
+            Rule::NotBoth("--all", "--quick"),
+            Rule::NotBoth("--all", "--endpoint"),
             Rule::Needs("--build", "--endpoint", None),
             Rule::Needs("--arch", "--build", Some("lambda")),
         ],

@@ -47,6 +47,22 @@ pub struct Route {
 }
 
 /// A command, and everything that a decision about it may depend on.
+///
+/// ```
+/// use alpes_event_store::{Case, Decision};
+/// use serde_json::json;
+/// use toy::{Fact, event, loan, loans::BookHandedOver};
+///
+/// let given = BookHandedOver { loan: loan(7) };
+/// let history = [(event(given.clone(), 1), Fact::BookHandedOver(given))];
+/// let command = toy::command(2, "HandOver", loan(7), json!({}));
+/// let case = Case::first(&history, &command, "2026-01-31T10:00:00Z".parse()?);
+///
+/// // The book was handed over before, so the answer is the event of then.
+/// let already = case.already(|fact| matches!(fact, Fact::BookHandedOver(_)));
+/// assert!(matches!(already, Some(Decision::Already(events)) if events[0].streamversion == 1));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct Case<'a, P> {
     /// Every event of the command's stream, in order.
