@@ -187,7 +187,7 @@ impl Shard {
     pub(crate) fn miss_from(&mut self, place: usize, turn: &mut Turn<'_>) {
         let places: Vec<_> = (place..self.records.len()).collect();
         if !places.is_empty() {
-            // A lost checkpoint does not bring the missed records back.
+            // The mapping begins anew at the latest record, so a lost checkpoint does not go back before it.
             self.first = self.records.len();
             self.missed.extend(&places);
         }
