@@ -118,7 +118,7 @@ impl Play<'_> {
         }
     }
 
-    /// Rebuilds a view as an operator does, who calls the rebuilder again and again, also after failures.
+    /// Rebuilds a view like an operator: calls the rebuilder until the rebuild is done, and again after failures.
     fn rebuild(&self, view: &str, action: &str) {
         let mut order = json!({ "view": view, "action": action, "seconds": SECONDS });
         let mut failures = 0;

@@ -146,8 +146,10 @@ pub trait Processes {
 pub struct FaultCase<E> {
     /// The name of the case, for messages.
     pub name: &'static str,
-    /// The commands that are sent before `command`: each once and without faults, whether or not it is answered.
+    /// The commands that are sent before `command`, each without faults. Each must commit one event.
     pub before: Vec<Command>,
+    /// The number of times that `command` is then sent without faults and must get no answer.
+    pub unanswered: usize,
     /// The command that is sent under faults.
     pub command: Command,
     /// The type of the command's only event.
@@ -168,7 +170,11 @@ pub fn every_fault<B: Processes, E>(
         let prepared = || {
             let bench = empty();
             for command in &case.before {
-                let _ = bench.send(&Faults::none(), command);
+                bench.event(command);
+            }
+            for _ in 0..case.unanswered {
+                let answer = bench.send(&Faults::none(), &case.command);
+                assert!(answer.unwrap().is_err(), "{}", case.name);
             }
             bench
         };

@@ -26,6 +26,7 @@ fn cases() -> [FaultCase<[i64; 2]>; 5] {
     let case = |name, before: &[Command], command, event, expected| FaultCase {
         name,
         before: before.to_vec(),
+        unanswered: 0,
         command,
         event,
         expected,

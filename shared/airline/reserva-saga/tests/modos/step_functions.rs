@@ -350,8 +350,7 @@ fn one_that_failed_is_undone_whole_by_the_coordinator_whatever_its_execution_doe
     }
 }
 
-/// The saga was told that its execution failed, but the execution still runs its steps while the coordinator undoes
-/// everything.
+/// The execution is reported as failed, but still runs its steps while the coordinator undoes everything.
 #[test]
 fn one_that_goes_on_while_it_is_undone_ends_undone() {
     let mut met = BTreeMap::<_, usize>::new();
