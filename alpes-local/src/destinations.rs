@@ -1,0 +1,1 @@
+//! Destinations: buckets, queues, topics and functions that take documents.

@@ -1,0 +1,1 @@
+//! DynamoDB: `dynoxide` behind the API, with transaction conflicts.

@@ -1,0 +1,1 @@
+//! KMS: keys that encrypt, decrypt and make data keys.

@@ -1,0 +1,26 @@
+//! A local runtime for AWS Lambda: runs the functions, streams, tables and state machines of `CloudFormation` templates
+//! in one process, by AWS's own delivery rules.
+
+#![deny(missing_docs)]
+
+pub mod deploy;
+pub mod destinations;
+pub mod dynamodb;
+pub mod error;
+pub mod gateway;
+pub mod http;
+pub mod invoke;
+pub mod kinesis;
+pub mod kms;
+pub mod lambda;
+pub mod logs;
+pub mod mappings;
+pub mod names;
+pub mod s3;
+pub mod schedules;
+pub mod sns;
+pub mod sqs;
+pub mod ssm;
+pub mod states;
+pub mod store;
+pub mod sts;

@@ -1,0 +1,1 @@
+//! CloudWatch Logs: a file for each log group.

@@ -1,0 +1,3 @@
+//! The command `alpes-local`.
+
+fn main() {}
