@@ -43,7 +43,7 @@ pub fn bench(workspace: &Workspace, words: &Words) -> Result<()> {
     if let Some(port) = port {
         must_be_free(&Endpoint::local(port))?;
     }
-    install(workspace, Set::Runtime)?;
+    install(workspace, Set::Gate)?;
     let zips = workspace.local().join("build/release");
     let measured = build(workspace, &zips)?;
     let program = build_bench(workspace)?;
@@ -150,7 +150,7 @@ fn measure(
         "api": target.get("ALPES_API_URL")?,
         "environment": environment,
         "python": python,
-        "emulator": emulator(&python)?,
+        "peer": peer(&python)?,
         "functions": functions,
     });
     write(&plan, content.to_string())?;
@@ -163,10 +163,10 @@ fn measure(
     })
 }
 
-/// The versions of the emulator and of the Python with which the benchmark compares the functions.
-fn emulator(python: &Path) -> Result<String> {
-    let question = "import platform, importlib.metadata as m; print('MiniStack', m.version('ministack') + ', Python', \
-                    platform.python_version() + ', boto3', m.version('boto3'))";
+/// The versions of the Python with which the benchmark compares the functions.
+fn peer(python: &Path) -> Result<String> {
+    let question = "import platform, importlib.metadata as m; print('Python', platform.python_version() + ', boto3', \
+                    m.version('boto3'))";
     let answer = capture(&mut command(python, &["-c", question]))?;
     Ok(answer.trim().to_owned())
 }

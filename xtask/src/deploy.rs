@@ -1,73 +1,66 @@
-//! Deploys to a runtime with `infra/deploy.sh`, and writes the addresses of the deployed parts to a file.
+//! Deployed stacks: the addresses of their parts, and the deployment with `infra/deploy.sh`.
 
-use std::collections::hash_map::DefaultHasher;
 use std::fs;
-use std::hash::{Hash, Hasher};
 use std::path::Path;
 use std::process::Stdio;
 
 use crate::failure::{Explain, Result, fail};
 use crate::package::Build;
-use crate::progress::{note, step};
+use crate::progress::step;
 use crate::runtime_env::{Endpoint, Target};
 use crate::shell::{command, run};
-use crate::workspace::{Workspace, children, write};
+use crate::workspace::Workspace;
 
-/// The options of a deployment.
-pub struct Deployment<'a> {
+/// A deployed stack, as an env file describes it.
+#[derive(Clone, Copy)]
+pub struct Stack<'a> {
     pub endpoint: &'a Endpoint,
     pub folder: &'a Path,
-    pub stack: &'a str,
-    /// The name of the runtime in deploy.sh and in the functions: `local` or `localstack`.
+    pub name: &'a str,
+    /// The name of the runtime in the functions' configuration: `local` or `localstack`.
     pub environment: &'a str,
     /// How `down` stops the runtime: `process`, `docker` or `endpoint`.
     pub ended_by: &'a str,
     pub build: Build,
+}
+
+/// A deployment with deploy.sh, to LocalStack.
+pub struct Deployment<'a> {
+    pub stack: Stack<'a>,
     pub zips: &'a Path,
 }
 
 impl Deployment<'_> {
-    /// Deploys the stack. With `unless_same`, the method does nothing if the last deployment had the same template and
-    /// zips.
-    pub fn deploy(&self, workspace: &Workspace, unless_same: bool) -> Result<Target> {
-        let record = self.folder.join("deployed");
-        let outputs = self.folder.join("outputs");
-        let fingerprint = self.fingerprint(workspace)?;
-        if unless_same
-            && outputs.is_file()
-            && fs::read_to_string(&record).is_ok_and(|last| last == fingerprint)
-        {
-            note("nothing has changed since the last deployment");
-        } else {
-            step(
-                &format!("deploy stack {} to {}", self.stack, self.endpoint.url),
-                || {
-                    fs::create_dir_all(self.folder)
-                        .explain(format!("Cannot make {}", self.folder.display()))?;
-                    let mut script = self.script(workspace);
-                    script
-                        .arg("--artifacts")
-                        .arg(self.zips)
-                        .arg("--outputs")
-                        .arg(&outputs);
-                    script.args(["--arch", self.build.arch().name()]);
-                    run(script.stdout(Stdio::null()))?;
-                    write(&record, &fingerprint)
-                },
-            )?;
-        }
+    /// Deploys the stack.
+    pub fn deploy(&self, workspace: &Workspace) -> Result<Target> {
+        let Stack {
+            folder,
+            name,
+            endpoint,
+            build,
+            ..
+        } = self.stack;
+        let outputs = folder.join("outputs");
+        step(&format!("deploy stack {name} to {}", endpoint.url), || {
+            fs::create_dir_all(folder).explain(format!("Cannot make {}", folder.display()))?;
+            let mut script = self.script(workspace);
+            script.arg("--artifacts").arg(self.zips);
+            script.arg("--outputs").arg(&outputs);
+            script.args(["--arch", build.arch().name()]);
+            run(script.stdout(Stdio::null()))
+        })?;
         let outputs =
             fs::read_to_string(&outputs).explain("Cannot read the deployment's outputs")?;
-        Ok(Target {
-            folder: self.folder.to_owned(),
-            variables: self.variables(&outputs)?,
-        })
+        self.stack.target(&outputs)
     }
 
     /// Deletes the stack and its data.
     pub fn teardown(&self, workspace: &Workspace) -> Result<()> {
         step(
-            &format!("remove stack {} from {}", self.stack, self.endpoint.url),
+            &format!(
+                "remove stack {} from {}",
+                self.stack.name, self.stack.endpoint.url
+            ),
             || {
                 run(self
                     .script(workspace)
@@ -80,32 +73,22 @@ impl Deployment<'_> {
     fn script(&self, workspace: &Workspace) -> std::process::Command {
         let mut script = command("bash", &[]);
         script.arg(workspace.path("infra/deploy.sh"));
-        script.args(["--stack", self.stack, "--endpoint", &self.endpoint.url]);
-        script.args(["--environment", self.environment]);
+        let url = &self.stack.endpoint.url;
+        script.args(["--stack", self.stack.name, "--endpoint", url]);
+        script.args(["--environment", self.stack.environment]);
         script.env("AWS_CLI", workspace.tool("aws"));
-        script.envs(credentials(&self.endpoint.url));
+        script.envs(credentials(url));
         script
     }
+}
 
-    fn fingerprint(&self, workspace: &Workspace) -> Result<String> {
-        let mut files = vec![
-            workspace.path("infra/template.yaml"),
-            workspace.path("infra/saga-reserva.asl.json"),
-            workspace.path("infra/deploy.sh"),
-        ];
-        let zips = children(self.zips)?;
-        files.extend(
-            zips.into_iter()
-                .filter(|path| path.extension().is_some_and(|end| end == "zip")),
-        );
-        let mut hasher = DefaultHasher::new();
-        for file in files {
-            file.hash(&mut hasher);
-            fs::read(&file)
-                .explain(format!("Cannot read {}", file.display()))?
-                .hash(&mut hasher);
-        }
-        Ok(format!("{:016x}", hasher.finish()))
+impl Stack<'_> {
+    /// The env file of this stack, from the outputs of its template, one `NAME=VALUE` a line.
+    pub fn target(&self, outputs: &str) -> Result<Target> {
+        Ok(Target {
+            folder: self.folder.to_owned(),
+            variables: self.variables(outputs)?,
+        })
     }
 
     fn variables(&self, outputs: &str) -> Result<Vec<(String, String)>> {
@@ -119,7 +102,7 @@ impl Deployment<'_> {
                 "The stack has no output named {name}. Was it deployed by an older template?"
             )),
         };
-        // Both emulators serve an API under this path of their address.
+        // Both runtimes serve an API under this path of their address.
         let api = format!(
             "{}/_aws/execute-api/{}/{}",
             self.endpoint.url,
@@ -130,10 +113,7 @@ impl Deployment<'_> {
         for (name, value) in [
             ("RUST_LOG", "info".to_owned()),
             ("ALPES_ENVIRONMENT", self.environment.to_owned()),
-            (
-                "ALPES_PARTIAL_BATCH",
-                (self.environment != "local").to_string(),
-            ),
+            ("ALPES_PARTIAL_BATCH", "true".to_owned()),
             ("ALPES_EVENTS_STREAM", output("EventsStream")?),
             ("ALPES_STREAMS_TABLE", output("StreamsTable")?),
             ("ALPES_VIEWS_TABLE", output("ViewsTable")?),
@@ -167,7 +147,7 @@ impl Deployment<'_> {
             ("ALPES_FAILURES_BUCKET", output("FailuresBucket")?),
             ("ALPES_ARCHIVE_BUCKET", output("ArchiveBucket")?),
             ("ALPES_API_URL", api),
-            ("ALPES_STACK", self.stack.to_owned()),
+            ("ALPES_STACK", self.name.to_owned()),
             ("ALPES_RUN", self.folder.display().to_string()),
             ("ALPES_ENDED_BY", self.ended_by.to_owned()),
             ("ALPES_BUILD", build_name(self.build)),

@@ -2,26 +2,18 @@
 
 use std::fs;
 use std::path::PathBuf;
-use std::process::Command;
 
 use command_line::Words;
 use serde_json::Value;
 
 use crate::deploy::build_of;
 use crate::failure::{Explain, Result, fail, wrong};
-use crate::package::{package, replace_code};
+use crate::http::request;
+use crate::local_runtime::deploy_changes;
+use crate::package::{for_local_runtime, package, replace_code};
 use crate::progress::step;
 use crate::runtime_env::Target;
-use crate::shell::{capture, command};
 use crate::workspace::{Workspace, children};
-
-/// The project's AWS CLI, with the address and credentials of a runtime.
-fn aws(workspace: &Workspace, target: &Target, arguments: &[&str]) -> Command {
-    let mut aws = command(workspace.tool("aws"), arguments);
-    aws.envs(target.variables.iter().cloned())
-        .env("AWS_PAGER", "");
-    aws
-}
 
 /// The name of a function on a runtime.
 fn deployed_name(target: &Target, function: &str) -> Result<String> {
@@ -32,26 +24,18 @@ fn deployed_name(target: &Target, function: &str) -> Result<String> {
 pub fn deploy(workspace: &Workspace, words: &Words) -> Result<()> {
     let target = Target::select(workspace, words)?;
     let function = words.required("FUNCTION").to_owned();
-    let zips = package(
-        workspace,
-        build_of(&target)?,
-        std::slice::from_ref(&function),
-    )?;
-    step(&format!("deploy {function}"), || {
+    let functions = std::slice::from_ref(&function);
+    let label = format!("deploy {function}");
+    if target.get("ALPES_ENDED_BY")? == "process" {
+        for_local_runtime(workspace, functions)?;
+        return step(&label, || deploy_changes(&target.endpoint()?));
+    }
+    let zips = package(workspace, build_of(&target)?, functions)?;
+    step(&label, || {
         let name = deployed_name(&target, &function)?;
-        replace_code(
-            workspace,
-            &name,
-            &zips.join(format!("{function}.zip")),
-            &target.variables,
-        )
-        .explain(format!("At {}", target.get("AWS_ENDPOINT_URL")?))?;
-        // The last full deployment no longer describes the running functions.
-        let record = target.folder.join("deployed");
-        if record.is_file() {
-            fs::remove_file(&record).explain(format!("Cannot delete {}", record.display()))?;
-        }
-        Ok(())
+        let zip = zips.join(format!("{function}.zip"));
+        replace_code(workspace, &name, &zip, &target.variables)
+            .explain(format!("At {}", target.get("AWS_ENDPOINT_URL")?))
     })
 }
 
@@ -60,7 +44,8 @@ pub fn invoke(workspace: &Workspace, words: &Words) -> Result<()> {
     let function = words.required("FUNCTION");
     let event = event_file(workspace, function, words.argument("EVENT"))?;
     let target = Target::select(workspace, words)?;
-    call(workspace, &target, function, &event)
+    let event = fs::read_to_string(&event).explain(format!("Cannot read {}", event.display()))?;
+    call(&target, function, &event)
 }
 
 /// Invokes the timers now.
@@ -74,35 +59,24 @@ pub fn tick(workspace: &Workspace, words: &Words) -> Result<()> {
         r#"{"task":"rebuilds"}"#,
     ];
     for task in tasks {
-        let event = target.folder.join("tick.json");
-        crate::workspace::write(&event, task)?;
-        call(workspace, &target, "timers", &event)?;
+        call(&target, "timers", task)?;
     }
     Ok(())
 }
 
-fn call(
-    workspace: &Workspace,
-    target: &Target,
-    function: &str,
-    event: &std::path::Path,
-) -> Result<()> {
-    let answer = target.folder.join("answer.json");
-    let mut invoke = aws(workspace, target, &["lambda", "invoke", "--function-name"]);
-    invoke.arg(deployed_name(target, function)?);
-    invoke
-        .arg("--payload")
-        .arg(format!("fileb://{}", event.display()))
-        .arg(&answer);
-    let asked = target.get("AWS_ENDPOINT_URL")?;
-    let outcome = capture(&mut invoke).explain(format!("At {asked}"))?;
-    let text = fs::read_to_string(&answer).explain("Cannot read the function's answer")?;
-    println!("{}", pretty(&text));
-    let outcome: Value = serde_json::from_str(&outcome).unwrap_or_default();
-    match outcome.get("FunctionError") {
-        None => Ok(()),
-        Some(kind) => fail(format!(
+fn call(target: &Target, function: &str, event: &str) -> Result<()> {
+    let endpoint = target.get("AWS_ENDPOINT_URL")?;
+    let name = deployed_name(target, function)?;
+    let url = format!("{endpoint}/2015-03-31/functions/{name}/invocations");
+    let answer = request("POST", &url, Some(event)).explain(format!("At {endpoint}"))?;
+    println!("{}", pretty(&answer.body));
+    match (answer.status, answer.header("x-amz-function-error")) {
+        (200, None) => Ok(()),
+        (200, Some(kind)) => fail(format!(
             "{function} failed ({kind}); its answer is above. See also: cargo xtask logs"
+        )),
+        (status, _) => fail(format!(
+            "At {endpoint}: {name} was not invoked ({status}); the answer is above."
         )),
     }
 }

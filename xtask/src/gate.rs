@@ -4,11 +4,11 @@ use std::path::{Path, PathBuf};
 
 use command_line::Words;
 
-use crate::deploy::Deployment;
+use crate::deploy::{Deployment, Stack};
 use crate::failure::{Result, fail};
-use crate::local_runtime::{self, Life, free_port};
+use crate::local_runtime::{self, Life, Runtime, free_port};
 use crate::npm;
-use crate::package::{Arch, Build, cargo, package, tool_path};
+use crate::package::{Arch, Build, cargo, for_local_runtime, package, tool_path};
 use crate::progress::{note, step};
 use crate::runtime_env::{Endpoint, STACK, Target};
 use crate::shell::{capture, command, output, run};
@@ -95,7 +95,6 @@ fn docs(workspace: &Workspace) -> Result<()> {
 /// Checks the licences, duplicates and sources of all dependencies, and also advisories if their database can be
 /// fetched.
 fn dependencies(workspace: &Workspace) -> Result<()> {
-    install(workspace, Set::Runtime)?;
     install(workspace, Set::Gate)?;
     let deny = |arguments: &[&str]| {
         let mut deny = command(
@@ -190,8 +189,8 @@ fn benchmark(workspace: &Workspace) -> Result<()> {
 
 /// Runs the end-to-end tests on a local runtime that this step starts and stops.
 fn end_to_end(workspace: &Workspace) -> Result<()> {
-    let zips = package(workspace, Build::Host, &workspace.functions()?)?;
-    on_own_runtime(workspace, "test", free_port()?, &zips, |target| {
+    let functions = for_local_runtime(workspace, &workspace.functions()?)?;
+    on_own_runtime(workspace, "test", free_port()?, &functions, |target| {
         let name = "end to end, on the local runtime";
         e2e(workspace, target, name, THREADS_HERE)
     })?;
@@ -210,13 +209,13 @@ fn documents(workspace: &Workspace) -> Result<()> {
     )
 }
 
-/// Starts a local runtime, deploys `zips` to it, does `work`, and stops the runtime. The runtime never outlives this
+/// Starts a local runtime with these functions, does `work`, and stops the runtime. The runtime never outlives this
 /// process. Its folder, whose name begins with `name`, is kept only if something fails.
 pub fn on_own_runtime(
     workspace: &Workspace,
     name: &str,
     port: u16,
-    zips: &Path,
+    artifacts: &Path,
     work: impl FnOnce(&Target) -> Result<()>,
 ) -> Result<()> {
     let endpoint = Endpoint::local(port);
@@ -224,21 +223,27 @@ pub fn on_own_runtime(
         .local()
         .join("run")
         .join(format!("{name}-{}", endpoint.port));
-    let runtime = local_runtime::start(workspace, &endpoint, &folder, Life::WithUs)?;
-    let deployment = Deployment {
+    let runtime = Runtime {
         endpoint: &endpoint,
         folder: &folder,
-        stack: STACK,
+        artifacts,
+        data: &folder.join("data"),
+    };
+    let stack = Stack {
+        endpoint: &endpoint,
+        folder: &folder,
+        name: STACK,
         environment: "local",
         ended_by: "process",
         build: Build::Host,
-        zips,
     };
-    let result = deployment
-        .deploy(workspace, false)
+    let process = runtime.start(workspace, Life::WithUs)?;
+    let outputs = runtime.outputs();
+    let result = outputs
+        .and_then(|outputs| stack.target(&outputs))
         .and_then(|target| work(&target));
     local_runtime::stop(&folder)?;
-    drop(runtime);
+    drop(process);
     match result {
         Ok(()) => forget(workspace, folder),
         Err(error) => fail(format!(
@@ -255,16 +260,17 @@ fn at_endpoint(workspace: &Workspace, endpoint: &Endpoint, build: Build) -> Resu
         .local()
         .join("run")
         .join(format!("test-{}", endpoint.run_name()));
-    let deployment = Deployment {
+    let stack = Stack {
         endpoint,
         folder: &folder,
-        stack: "aeroalpes-test",
+        name: "aeroalpes-test",
         environment: "localstack",
         ended_by: "endpoint",
         build,
-        zips: &zips,
     };
-    let result = deployment.deploy(workspace, false).and_then(|target| {
+    let zips = &zips;
+    let deployment = Deployment { stack, zips };
+    let result = deployment.deploy(workspace).and_then(|target| {
         let name = format!("end to end, at {}", endpoint.url);
         e2e(workspace, &target, &name, THREADS_ELSEWHERE)
     });

@@ -8,7 +8,18 @@ use crate::failure::{Explain, Result, fail};
 
 pub struct Answer {
     pub status: u16,
+    /// The status line and the headers, in lower case.
+    head: String,
     pub body: String,
+}
+
+impl Answer {
+    /// The value of a header, in lower case. `name` must be in lower case too.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let pairs = self.head.lines().filter_map(|line| line.split_once(':'));
+        let mut found = pairs.filter(|(known, _)| *known == name);
+        found.next().map(|(_, value)| value.trim())
+    }
 }
 
 /// Sends a request, with a JSON body if `body` is given.
@@ -64,6 +75,7 @@ fn parse(bytes: &[u8]) -> Option<Answer> {
     };
     Some(Answer {
         status,
+        head,
         body: String::from_utf8_lossy(&body).into_owned(),
     })
 }
@@ -90,6 +102,8 @@ mod tests {
     fn answers_are_read_whole_or_in_chunks() {
         let whole = parse(b"HTTP/1.1 202 Accepted\r\nContent-Length: 2\r\n\r\n{}").unwrap();
         assert_eq!((whole.status, whole.body.as_str()), (202, "{}"));
+        assert_eq!(whole.header("content-length"), Some("2"));
+        assert_eq!(whole.header("content"), None);
         let chunked = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n1;x\r\nd\r\n0\r\n\r\n";
         assert_eq!(parse(chunked).unwrap().body, "abcd");
         assert!(parse(b"nonsense").is_none());

@@ -1,19 +1,31 @@
 //! Starts and stops the local runtime: one background process, found by its pid file.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use crate::failure::{Explain, Result, fail};
-use crate::progress::{note, step};
-use crate::runtime_env::Endpoint;
+use crate::http::request;
+use crate::progress::step;
+use crate::runtime_env::{Endpoint, STACK};
 use crate::shell::{command, output};
-use crate::tools::{Set, install};
 use crate::workspace::{Workspace, write};
+
+/// The template's parameters here: the API is open, tests are allowed, and no consumer waits to fill a batch.
+const PARAMETERS: [&str; 7] = [
+    "Entorno=local",
+    "Acceso=abierto",
+    "Pruebas=true",
+    "StepFunctions=true",
+    "StreamMode=PROVISIONED",
+    "BatchWindowSeconds=0",
+    "ArchiveWindowSeconds=1",
+];
 
 /// The lifetime of a local runtime.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -49,75 +61,117 @@ pub fn must_be_free(endpoint: &Endpoint) -> Result<()> {
     ))
 }
 
-/// Starts the runtime, and returns its process. Under `Life::WithUs`, the caller must keep the returned process: the
-/// runtime stops when this value is dropped. Returns `None` if this folder's runtime is running already.
-pub fn start(
-    workspace: &Workspace,
-    endpoint: &Endpoint,
-    folder: &Path,
-    life: Life,
-) -> Result<Option<Child>> {
-    install(workspace, Set::Runtime)?;
-    if running_pid(folder)?.is_some() {
-        note(&format!(
-            "the local runtime is already running at {}",
-            endpoint.url
-        ));
-        return Ok(None);
+/// A local runtime: where it runs, what it runs, and where its data is.
+pub struct Runtime<'a> {
+    pub endpoint: &'a Endpoint,
+    /// The runtime's folder, for its pid, its log and its env file.
+    pub folder: &'a Path,
+    /// The folder with a bootstrap or a zip for each function.
+    pub artifacts: &'a Path,
+    /// The folder of the runtime's data. It outlives the runtime.
+    pub data: &'a Path,
+}
+
+impl Runtime<'_> {
+    /// Starts the runtime, which deploys the template, and returns its process. Under `Life::WithUs`, the caller must
+    /// keep the returned process: the runtime stops when this value is dropped. If this folder's runtime is running
+    /// already, the runtime deploys what has changed, and there is no process to return.
+    pub fn start(&self, workspace: &Workspace, life: Life) -> Result<Option<Child>> {
+        if running_pid(self.folder)?.is_some() {
+            step(&format!("deploy to {}", self.endpoint.url), || {
+                deploy_changes(self.endpoint)
+            })?;
+            return Ok(None);
+        }
+        must_be_free(self.endpoint)?;
+        step(
+            &format!("start the local runtime on port {}", self.endpoint.port),
+            || self.spawn(workspace, life).map(Some),
+        )
     }
-    must_be_free(endpoint)?;
-    step(
-        &format!("start the local runtime on port {}", endpoint.port),
-        || {
-            if folder.is_dir() {
-                fs::remove_dir_all(folder).explain(format!("Cannot empty {}", folder.display()))?;
+
+    /// The outputs of the deployed template, one `NAME=VALUE` a line.
+    pub fn outputs(&self) -> Result<String> {
+        let url = format!("{}/_alpes/outputs", self.endpoint.url);
+        let answer = request("GET", &url, None)?;
+        let outputs: BTreeMap<String, String> = serde_json::from_str(&answer.body)
+            .explain(format!("{url} answered {} {}", answer.status, answer.body))?;
+        let lines = outputs
+            .iter()
+            .map(|(name, value)| format!("{name}={value}\n"));
+        Ok(lines.collect())
+    }
+
+    fn spawn(&self, workspace: &Workspace, life: Life) -> Result<Child> {
+        fs::create_dir_all(self.folder)
+            .explain(format!("Cannot make {}", self.folder.display()))?;
+        let log =
+            File::create(self.folder.join("log")).explain("Cannot make the runtime's log file")?;
+        let mut program = self.program(workspace);
+        if life == Life::WithUs {
+            program.arg("--until-stdin-ends").stdin(Stdio::piped());
+        } else {
+            program.stdin(Stdio::null());
+        }
+        program.stdout(
+            log.try_clone()
+                .explain("Cannot write the runtime's log file")?,
+        );
+        // The runtime gets a process group of its own, so Ctrl-C in this terminal does not reach the runtime.
+        let mut child = program
+            .stderr(log)
+            .process_group(0)
+            .spawn()
+            .explain("Cannot start the local runtime")?;
+        write(&self.folder.join("pid"), child.id().to_string())?;
+        let deadline = Instant::now() + Duration::from_mins(1);
+        while TcpStream::connect(("127.0.0.1", self.endpoint.port)).is_err() {
+            if let Ok(Some(_)) = child.try_wait() {
+                return self.failed();
             }
-            fs::create_dir_all(folder).explain(format!("Cannot make {}", folder.display()))?;
-            let log =
-                File::create(folder.join("log")).explain("Cannot make the runtime's log file")?;
-            let mut launcher = command(workspace.tool("python"), &[]);
-            launcher.arg(workspace.path("infra/local/run_ministack.py"));
-            launcher.arg(endpoint.port.to_string()).arg(folder);
-            launcher.stdin(if life == Life::WithUs {
-                Stdio::piped()
-            } else {
-                Stdio::null()
-            });
-            if life == Life::WithUs {
-                launcher.arg("--until-stdin-ends");
+            if Instant::now() > deadline {
+                stop(self.folder)?;
+                return fail(
+                    "The local runtime did not answer within a minute. See its log under .local/run.",
+                );
             }
-            launcher.stdout(
-                log.try_clone()
-                    .explain("Cannot write the runtime's log file")?,
-            );
-            // The runtime gets a process group of its own. So Ctrl-C in this terminal does not reach the runtime, and
-            // stopping the group stops the runtime's functions too.
-            let mut child = launcher
-                .stderr(log)
-                .process_group(0)
-                .spawn()
-                .explain("Cannot start the local runtime")?;
-            write(&folder.join("pid"), child.id().to_string())?;
-            let deadline = Instant::now() + Duration::from_mins(1);
-            while TcpStream::connect(("127.0.0.1", endpoint.port)).is_err() {
-                if let Ok(Some(status)) = child.try_wait() {
-                    let log = fs::read_to_string(folder.join("log")).unwrap_or_default();
-                    return fail(format!(
-                        "The local runtime ended as it started ({status}). It said:\n{}",
-                        tail(&log)
-                    ));
-                }
-                if Instant::now() > deadline {
-                    stop(folder)?;
-                    return fail(
-                        "The local runtime did not answer within a minute. See its log under .local/run.",
-                    );
-                }
-                sleep(Duration::from_millis(50));
-            }
-            Ok(Some(child))
-        },
-    )
+            sleep(Duration::from_millis(10));
+        }
+        Ok(child)
+    }
+
+    fn program(&self, workspace: &Workspace) -> Command {
+        let mut program = command(workspace.runtime(), &["up", "--stack", STACK]);
+        program.arg("--template");
+        program.arg(workspace.path("infra/template.yaml"));
+        program.arg("--artifacts").arg(self.artifacts);
+        program.arg("--data").arg(self.data);
+        program.args(["--port", &self.endpoint.port.to_string()]);
+        for parameter in PARAMETERS {
+            program.args(["--parameter", parameter]);
+        }
+        program
+    }
+
+    fn failed<T>(&self) -> Result<T> {
+        let log = fs::read_to_string(self.folder.join("log")).unwrap_or_default();
+        fail(format!(
+            "The local runtime ended as it started. It said:\n{}",
+            tail(&log)
+        ))
+    }
+}
+
+/// Has a running runtime read its template and its artifacts again, and deploy what has changed.
+pub fn deploy_changes(endpoint: &Endpoint) -> Result<()> {
+    let answer = request("POST", &format!("{}/_alpes/deploy", endpoint.url), None)?;
+    if answer.status == 200 {
+        return Ok(());
+    }
+    fail(format!(
+        "The local runtime could not deploy: {}",
+        answer.body.trim()
+    ))
 }
 
 fn tail(log: &str) -> String {
@@ -134,7 +188,7 @@ pub fn running_pid(folder: &Path) -> Result<Option<String>> {
     let Ok(pid) = fs::read_to_string(folder.join("pid")) else {
         return Ok(None);
     };
-    let alive = command_line(pid.trim())?.contains("run_ministack.py");
+    let alive = command_line(pid.trim())?.contains("alpes-local");
     Ok(alive.then(|| pid.trim().to_owned()))
 }
 
@@ -168,7 +222,7 @@ fn has_ended(pid: &str) -> Result<bool> {
     }))
 }
 
-/// Stops a folder's runtime and its functions. Returns true if a runtime was running.
+/// Stops a folder's runtime, which stops its functions. Returns true if a runtime was running.
 pub fn stop(folder: &Path) -> Result<bool> {
     let Some(pid) = running_pid(folder)? else {
         return Ok(false);

@@ -86,7 +86,7 @@ fn dispatch(words: &Words) -> Result<()> {
 }
 
 fn tools(workspace: &Workspace) -> Result<()> {
-    install(workspace, Set::Runtime)?;
+    install(workspace, Set::Cli)?;
     install(workspace, Set::Lambda)?;
     println!("PATH=\"{}/venv/bin:$PATH\"", workspace.local().display());
     println!("# with that, cargo lambda watch --env-file .local/env");

@@ -1,5 +1,5 @@
-//! Builds the functions and zips them. In each zip, the binary has the name `bootstrap`, which Lambda's custom runtime
-//! starts.
+//! Builds the functions. Their binaries have the name `bootstrap`, which Lambda's custom runtime starts: the local
+//! runtime takes a folder for each function, and every other runtime a zip.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -16,14 +16,16 @@ use crate::shell::{capture, command, run};
 use crate::tools::{Set, install};
 use crate::workspace::Workspace;
 
+/// The package and the binary of the local runtime.
+const LOCAL_RUNTIME: &str = "alpes-local";
+
 /// A build that takes longer than this is announced.
 const A_WHILE: Duration = Duration::from_secs(2);
 
 /// The target of a build of the functions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Build {
-    /// A build for this machine, with plain cargo in the dev profile, for runtimes that start functions as processes
-    /// here.
+    /// A build for this machine, with plain cargo in the dev profile.
     Host,
     /// A build for Amazon Linux, by `cargo lambda build --release`.
     Lambda(Arch),
@@ -71,9 +73,42 @@ impl Build {
     }
 }
 
+/// Builds these functions and the local runtime for this machine. Returns the folder that has a folder for each
+/// function.
+pub fn for_local_runtime(workspace: &Workspace, functions: &[String]) -> Result<PathBuf> {
+    let folder = Build::Host.folder(workspace);
+    let mut wanted = functions.to_vec();
+    wanted.push(LOCAL_RUNTIME.to_owned());
+    let binaries = step(
+        "build the functions and the local runtime (cargo build)",
+        || cargo_build(workspace, &wanted, &[]),
+    )?;
+    for (name, binary) in binaries {
+        if name == LOCAL_RUNTIME {
+            place(&binary, &workspace.runtime())?;
+        } else {
+            place(&binary, &folder.join(name).join("bootstrap"))?;
+        }
+    }
+    Ok(folder)
+}
+
+/// Puts a binary at a path, by a hard link where the file system can, so that it takes no room.
+fn place(binary: &Path, at: &Path) -> Result<()> {
+    let cannot = || format!("Cannot write {}", at.display());
+    if let Some(folder) = at.parent() {
+        fs::create_dir_all(folder).explain(cannot())?;
+    }
+    // A running program keeps the file that it was started from.
+    let _ = fs::remove_file(at);
+    fs::hard_link(binary, at)
+        .or_else(|_| fs::copy(binary, at).map(drop))
+        .explain(cannot())
+}
+
 /// Builds and zips these functions. Returns the folder of the zips.
 pub fn package(workspace: &Workspace, build: Build, functions: &[String]) -> Result<PathBuf> {
-    install(workspace, Set::Runtime)?;
+    install(workspace, Set::Cli)?;
     let folder = build.folder(workspace);
     match build {
         Build::Host => {
@@ -132,11 +167,11 @@ pub fn program(workspace: &Workspace, package: &str, options: &[&str]) -> Result
 }
 
 /// The packages that cargo must select to build the `wanted` ones. Cargo unifies the features of all selected packages.
-/// So builds of functions and of `ops` always select all of these: with another selection, cargo would compile most
+/// So builds of functions, of `ops` and of the local runtime always select all of these: with another selection, cargo would compile most
 /// dependencies again with other features.
 fn looked_at(workspace: &Workspace, wanted: &[String]) -> Result<Vec<String>> {
     let mut usual = workspace.functions()?;
-    usual.push("ops".into());
+    usual.extend(["ops", LOCAL_RUNTIME].map(str::to_owned));
     let is_usual = wanted.iter().all(|name| usual.contains(name));
     Ok(if is_usual { usual } else { wanted.to_vec() })
 }

@@ -4,15 +4,15 @@ use std::fs;
 use std::path::PathBuf;
 
 use crate::failure::{Result, fail};
-use crate::progress::{note, quiet_step};
+use crate::progress::quiet_step;
 use crate::shell::{capture, command, output, run};
 use crate::workspace::{Workspace, write};
 
 /// A set of packages that are installed together. `infra/local/` pins each with hashes.
 #[derive(Clone, Copy)]
 pub enum Set {
-    /// The local runtime and the AWS CLI.
-    Runtime,
+    /// The AWS CLI, with which deploy.sh deploys.
+    Cli,
     /// cargo-lambda and zig, for builds for Amazon Linux. By far the largest set.
     Lambda,
     /// The checkers of the gate.
@@ -22,7 +22,7 @@ pub enum Set {
 impl Set {
     fn file(self) -> &'static str {
         match self {
-            Self::Runtime => "requirements.txt",
+            Self::Cli => "requirements-cli.txt",
             Self::Lambda => "requirements-lambda.txt",
             Self::Gate => "requirements-gate.txt",
         }
@@ -30,7 +30,7 @@ impl Set {
 
     fn what(self) -> &'static str {
         match self {
-            Self::Runtime => "the local runtime and the AWS CLI",
+            Self::Cli => "the AWS CLI",
             Self::Lambda => "cargo-lambda and zig (450 MB)",
             Self::Gate => "the checkers",
         }
@@ -101,8 +101,8 @@ fn python() -> Result<String> {
             "{python} is older than 3.10. Install a newer Python, or name one: PYTHON=/path/to/python3."
         )),
         Err(_) => fail(format!(
-            "The local runtime is written in Python, and '{python}' was not found. Install Python 3.10 or later \
-             (with its venv module), or name one: PYTHON=/path/to/python3."
+            "The AWS CLI and the checkers are written in Python, and '{python}' was not found. Install Python 3.10 or \
+             later (with its venv module), or name one: PYTHON=/path/to/python3."
         )),
     }
 }
@@ -120,11 +120,5 @@ fn environment(workspace: &Workspace) -> Result<()> {
              apt-get install python3-venv. What Python said: {error}"
         ));
     }
-    write(&marker(workspace), workspace.local().display().to_string())?;
-    if !cfg!(target_os = "linux") {
-        note(
-            "Not Linux: the local runtime works where functions can run as plain processes (macOS does, untested).",
-        );
-    }
-    Ok(())
+    write(&marker(workspace), workspace.local().display().to_string())
 }

@@ -1,13 +1,14 @@
 //! The commands `up` and `down`: start and stop a runtime with everything deployed on it.
 
-use std::path::Path;
+use std::fs;
+use std::path::{Path, PathBuf};
 
 use command_line::Words;
 
-use crate::deploy::Deployment;
-use crate::failure::{Result, fail, wrong};
-use crate::local_runtime::{self, Life};
-use crate::package::{Arch, Build, package};
+use crate::deploy::{Deployment, Stack};
+use crate::failure::{Explain, Result, fail, wrong};
+use crate::local_runtime::{self, Life, Runtime};
+use crate::package::{Arch, Build, for_local_runtime, package};
 use crate::progress::{note, step};
 use crate::runtime_env::{Endpoint, STACK, Target, port};
 use crate::shell::{capture, command, run};
@@ -53,29 +54,31 @@ pub fn up(workspace: &Workspace, words: &Words) -> Result<Target> {
 
     let folder = Target::folder(workspace, &endpoint);
     check(workspace, &kind, &endpoint, &folder)?;
-    let zips = package(workspace, build, &workspace.functions()?)?;
-    let (environment, ended_by, unless_same) = match kind {
-        Kind::Local => {
-            local_runtime::start(workspace, &endpoint, &folder, Life::Background)?;
-            ("local", "process", true)
-        }
-        Kind::Docker => {
-            docker_up(workspace, &endpoint)?;
-            ("localstack", "docker", false)
-        }
-        Kind::Endpoint => ("localstack", "endpoint", false),
+    let (environment, ended_by) = match kind {
+        Kind::Local => ("local", "process"),
+        Kind::Docker => ("localstack", "docker"),
+        Kind::Endpoint => ("localstack", "endpoint"),
     };
-    let deployment = Deployment {
+    let stack = Stack {
         endpoint: &endpoint,
         folder: &folder,
-        stack: STACK,
+        name: STACK,
         environment,
         ended_by,
         build,
-        zips: &zips,
     };
     let before = Target::meant(workspace)?;
-    let target = deployment.deploy(workspace, unless_same)?;
+    let target = match kind {
+        Kind::Local => local_up(workspace, &stack)?,
+        Kind::Docker | Kind::Endpoint => {
+            let zips = package(workspace, build, &workspace.functions()?)?;
+            if ended_by == "docker" {
+                docker_up(workspace, &endpoint)?;
+            }
+            let zips = &zips;
+            Deployment { stack, zips }.deploy(workspace)?
+        }
+    };
     target.save(workspace)?;
     if let Some(before) = before
         && before.folder != target.folder
@@ -89,9 +92,28 @@ pub fn up(workspace: &Workspace, words: &Words) -> Result<Target> {
     Ok(target)
 }
 
+/// Starts the local runtime, which deploys the template, or has a running one deploy what has changed.
+fn local_up(workspace: &Workspace, stack: &Stack<'_>) -> Result<Target> {
+    let runtime = Runtime {
+        endpoint: stack.endpoint,
+        folder: stack.folder,
+        artifacts: &for_local_runtime(workspace, &workspace.functions()?)?,
+        data: &data_folder(workspace, stack.endpoint),
+    };
+    runtime.start(workspace, Life::Background)?;
+    stack.target(&runtime.outputs()?)
+}
+
+/// The folder of a local runtime's data, which `down` keeps.
+fn data_folder(workspace: &Workspace, endpoint: &Endpoint) -> PathBuf {
+    workspace.local().join("data").join(endpoint.run_name())
+}
+
 /// Checks all conditions that can be checked before building or installing.
 fn check(workspace: &Workspace, kind: &Kind, endpoint: &Endpoint, folder: &Path) -> Result<()> {
-    check_python(workspace)?;
+    if !matches!(kind, Kind::Local) {
+        check_python(workspace)?;
+    }
     match kind {
         Kind::Local if local_runtime::running_pid(folder)?.is_some() => Ok(()),
         Kind::Local => local_runtime::must_be_free(endpoint),
@@ -157,9 +179,22 @@ pub fn down(workspace: &Workspace, words: &Words) -> Result<()> {
     }
     for folder in &folders {
         end(workspace, folder)?;
+        if words.flag("--forget") {
+            forget(workspace, folder)?;
+        }
     }
     if meant.is_some() && Target::meant(workspace)?.is_none() {
         mean_another(workspace)?;
+    }
+    Ok(())
+}
+
+/// Deletes the data of the local runtime whose folder this is.
+fn forget(workspace: &Workspace, folder: &Path) -> Result<()> {
+    let data = workspace.local().join("data");
+    let data = data.join(folder.file_name().unwrap_or_default());
+    if data.is_dir() {
+        fs::remove_dir_all(&data).explain(format!("Cannot delete {}", data.display()))?;
     }
     Ok(())
 }
@@ -196,16 +231,16 @@ fn end(workspace: &Workspace, folder: &Path) -> Result<()> {
         })?,
         "endpoint" => {
             let endpoint = Endpoint::parse(target.get("AWS_ENDPOINT_URL")?)?;
-            let deployment = Deployment {
+            let stack = Stack {
                 endpoint: &endpoint,
                 folder,
-                stack: target.get("ALPES_STACK")?,
+                name: target.get("ALPES_STACK")?,
                 environment: target.get("ALPES_ENVIRONMENT")?,
                 ended_by: "endpoint",
                 build: Build::Host,
-                zips: folder,
             };
-            if let Err(error) = deployment.teardown(workspace) {
+            let zips = folder;
+            if let Err(error) = (Deployment { stack, zips }).teardown(workspace) {
                 note(&format!(
                     "the stack could not be removed, perhaps because nothing runs there now. {error}"
                 ));
