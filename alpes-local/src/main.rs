@@ -1,3 +1,78 @@
 //! The command `alpes-local`.
 
-fn main() {}
+use std::{process::ExitCode, sync::Arc};
+
+use alpes_local::{
+    options::{Options, USAGE},
+    runtime::Runtime,
+};
+use tokio::{
+    io::AsyncReadExt,
+    signal::unix::{SignalKind, signal},
+};
+
+fn main() -> ExitCode {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    if words.is_empty() || words.iter().any(|word| word == "--help" || word == "help") {
+        println!("{USAGE}");
+        return ExitCode::SUCCESS;
+    }
+    let options = match Options::parse(&words) {
+        Ok(options) => options,
+        Err(mistake) => {
+            eprintln!("alpes-local: {mistake} See alpes-local --help.");
+            return ExitCode::from(2);
+        }
+    };
+    match run(options) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("alpes-local: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(options: Options) -> Result<(), String> {
+    let tokio = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| error.to_string())?;
+    let outcome = tokio.block_on(up(options));
+    // Requests in flight are cut off: everything acknowledged is in the store.
+    tokio.shutdown_background();
+    outcome
+}
+
+async fn up(options: Options) -> Result<(), String> {
+    let until_stdin_ends = options.until_stdin_ends;
+    let runtime = Arc::new(Runtime::start(options).await?);
+    println!("{}", runtime.welcome());
+    let serving = tokio::spawn(runtime.clone().serve());
+    wait(until_stdin_ends).await;
+    serving.abort();
+    runtime.stop().await;
+    Ok(())
+}
+
+/// Waits until the process should end: at SIGTERM or SIGINT, or at the end of its input if it belongs to the process at
+/// the other end.
+async fn wait(until_stdin_ends: bool) {
+    let (Ok(mut terminate), Ok(mut interrupt)) = (
+        signal(SignalKind::terminate()),
+        signal(SignalKind::interrupt()),
+    ) else {
+        return;
+    };
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+        () = stdin_ends(), if until_stdin_ends => {}
+    }
+}
+
+async fn stdin_ends() {
+    let mut input = tokio::io::stdin();
+    let mut buffer = [0; 64];
+    while input.read(&mut buffer).await.is_ok_and(|read| read > 0) {}
+}

@@ -2,18 +2,22 @@
 
 use std::fs;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use command_line::Words;
 use serde_json::Value;
 
 use crate::deploy::build_of;
 use crate::failure::{Explain, Result, fail, wrong};
-use crate::http::request;
+use crate::http::request_within;
 use crate::local_runtime::deploy_changes;
 use crate::package::{for_local_runtime, package, replace_code};
 use crate::progress::step;
 use crate::runtime_env::Target;
 use crate::workspace::{Workspace, children};
+
+/// The longest time that a function may run.
+const LONGEST: Duration = Duration::from_mins(15);
 
 /// The name of a function on a runtime.
 fn deployed_name(target: &Target, function: &str) -> Result<String> {
@@ -68,15 +72,20 @@ fn call(target: &Target, function: &str, event: &str) -> Result<()> {
     let endpoint = target.get("AWS_ENDPOINT_URL")?;
     let name = deployed_name(target, function)?;
     let url = format!("{endpoint}/2015-03-31/functions/{name}/invocations");
-    let answer = request("POST", &url, Some(event)).explain(format!("At {endpoint}"))?;
+    let answer =
+        request_within(LONGEST, "POST", &url, Some(event)).explain(format!("At {endpoint}"))?;
+    if answer.status != 200 {
+        return fail(format!(
+            "At {endpoint}: {name} was not invoked ({}): {}",
+            answer.status,
+            answer.body.trim()
+        ));
+    }
     println!("{}", pretty(&answer.body));
-    match (answer.status, answer.header("x-amz-function-error")) {
-        (200, None) => Ok(()),
-        (200, Some(kind)) => fail(format!(
+    match answer.header("x-amz-function-error") {
+        None => Ok(()),
+        Some(kind) => fail(format!(
             "{function} failed ({kind}); its answer is above. See also: cargo xtask logs"
-        )),
-        (status, _) => fail(format!(
-            "At {endpoint}: {name} was not invoked ({status}); the answer is above."
         )),
     }
 }

@@ -22,14 +22,37 @@ impl Answer {
     }
 }
 
+/// How long to wait for an answer.
+const PATIENCE: Duration = Duration::from_secs(30);
+
 /// Sends a request, with a JSON body if `body` is given.
 pub fn request(method: &str, url: &str, body: Option<&str>) -> Result<Answer> {
+    request_within(PATIENCE, method, url, body)
+}
+
+/// Sends a request whose answer may take as long as `patience`.
+pub fn request_within(
+    patience: Duration,
+    method: &str,
+    url: &str,
+    body: Option<&str>,
+) -> Result<Answer> {
     let json = [("Content-Type", "application/json")];
-    send(method, url, &json, body.unwrap_or_default())
+    send_within(patience, method, url, &json, body.unwrap_or_default())
 }
 
 /// Sends a request with these headers and this body.
 pub fn send(method: &str, url: &str, headers: &[(&str, &str)], body: &str) -> Result<Answer> {
+    send_within(PATIENCE, method, url, headers, body)
+}
+
+fn send_within(
+    patience: Duration,
+    method: &str,
+    url: &str,
+    headers: &[(&str, &str)],
+    body: &str,
+) -> Result<Answer> {
     let rest = url.strip_prefix("http://").unwrap_or(url);
     let (authority, path) = rest.find('/').map_or((rest, "/"), |at| rest.split_at(at));
     let address = if authority.contains(':') {
@@ -44,7 +67,7 @@ pub fn send(method: &str, url: &str, headers: &[(&str, &str)], body: &str) -> Re
     let mut stream =
         TcpStream::connect_timeout(&address, Duration::from_secs(2)).explain(no_answer())?;
     stream
-        .set_read_timeout(Some(Duration::from_secs(30)))
+        .set_read_timeout(Some(patience))
         .explain(no_answer())?;
     let mut message = format!(
         "{method} {path} HTTP/1.1\r\nHost: {authority}\r\nContent-Length: {}\r\nConnection: close\r\n",

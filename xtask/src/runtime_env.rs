@@ -140,13 +140,13 @@ impl Target {
         }
         let endpoint = target.endpoint()?;
         let option = endpoint.option();
-        let again = match target.get("ALPES_ENDED_BY")? {
-            "docker" => format!("--on localstack {option}"),
-            "endpoint" => format!("--endpoint {}", endpoint.url),
-            _ => option.clone(),
+        let (again, data) = match target.get("ALPES_ENDED_BY")? {
+            "docker" => (format!("--on localstack {option}"), "empty"),
+            "endpoint" => (format!("--endpoint {}", endpoint.url), "empty"),
+            _ => (option.clone(), "with its data"),
         };
         fail(format!(
-            "The runtime at {} does not run any more. Bring it up again, empty: cargo xtask up {again}. Or forget it: \
+            "The runtime at {} does not run any more. Bring it up again, {data}: cargo xtask up {again}. Or forget it: \
              cargo xtask down {option}.{}",
             endpoint.url,
             others(workspace)?

@@ -5,22 +5,36 @@
 
 use std::{
     fs,
+    io::{Read, Write},
     net::TcpListener,
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::Command,
 };
 
-/// A stand-in for the local runtime: it listens on a port until it is stopped.
-const RUNTIME: &str = "\
-import socket, sys
-listener = socket.socket()
-listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-listener.bind(('127.0.0.1', int(sys.argv[1])))
-listener.listen()
-while True:
-    listener.accept()[0].close()
-";
+/// A stand-in for the local runtime: it answers every request with the outputs of the template, until it is stopped.
+/// It makes its data folder, as the local runtime does.
+const RUNTIME: &str = r#"#!/usr/bin/env python3
+import http.server, json, os, pathlib, sys
+
+given = dict(zip(sys.argv, sys.argv[1:]))
+outputs = pathlib.Path(given["--template"]).with_name("outputs")
+os.makedirs(given["--data"], exist_ok=True)
+
+
+class Answers(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        body = json.dumps(dict(line.split("=", 1) for line in outputs.read_text().splitlines())).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    do_POST = do_GET
+
+
+http.server.ThreadingHTTPServer(("127.0.0.1", int(given["--port"])), Answers).serve_forever()
+"#;
 
 /// A stand-in for deploy.sh: it deploys nothing, and reports every output that is asked for.
 const DEPLOY: &str = "\
@@ -37,7 +51,8 @@ cp \"$(dirname \"$0\")/outputs\" \"$outputs\"
 const CARGO: &str = r#"#!/bin/sh
 here="$(dirname "$0")"
 echo "$@" >> "$here/built"
-case "$*" in *"--bin ops"*) name=ops ;; *"--bin simulate"*) name=simulate ;; *) exit 0 ;; esac
+for name in ops simulate alpes-local none; do case "$*" in *"--bin $name"*) break ;; esac; done
+[ "$name" != none ] || exit 0
 printf '{"target":{"name":"%s"},"executable":"%s"}\n' "$name" "$here/$name"
 "#;
 
@@ -54,7 +69,7 @@ impl Checkout {
         let _ = fs::remove_dir_all(&root);
         let checkout = Self { root };
         let ours = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-        let requirements = "infra/local/requirements.txt";
+        let requirements = "infra/local/requirements-cli.txt";
         let pins = fs::read_to_string(ours.join(requirements)).unwrap();
         let local = checkout.root.join(".local").display().to_string();
         checkout.write(requirements, &pins);
@@ -62,9 +77,8 @@ impl Checkout {
         checkout.write("infra/saga-reserva.asl.json", "");
         checkout.write("infra/deploy.sh", DEPLOY);
         checkout.write("infra/outputs", &outputs(&ours));
-        checkout.write("infra/local/run_ministack.py", RUNTIME);
         checkout.write(
-            ".local/venv/requirements.txt",
+            ".local/venv/requirements-cli.txt",
             &format!("# {local}\n{pins}"),
         );
         checkout.write(".local/venv/made-for", &local);
@@ -72,6 +86,7 @@ impl Checkout {
         checkout.program("cargo", CARGO);
         checkout.program("ops", PROGRAM);
         checkout.program("simulate", PROGRAM);
+        checkout.program("alpes-local", RUNTIME);
         fs::create_dir_all(checkout.root.join("functions")).unwrap();
         checkout
     }
@@ -246,8 +261,8 @@ fn a_runtime_that_died_is_told_in_a_sentence_with_what_to_do() {
         assert_eq!(
             err,
             format!(
-                "error: The runtime at http://127.0.0.1:{a} does not run any more. Bring it up again, empty: cargo \
-                 xtask up --port {a}. Or forget it: cargo xtask down --port {a}. Up: http://127.0.0.1:{b} (--port {b}).\n"
+                "error: The runtime at http://127.0.0.1:{a} does not run any more. Bring it up again, with its data: \
+                 cargo xtask up --port {a}. Or forget it: cargo xtask down --port {a}. Up: http://127.0.0.1:{b} (--port {b}).\n"
             )
         );
     }
@@ -260,6 +275,19 @@ fn a_runtime_that_died_is_told_in_a_sentence_with_what_to_do() {
             .0
             .starts_with(&format!("http://127.0.0.1:{b}"))
     );
+}
+
+#[test]
+fn data_outlives_the_runtime_until_it_is_forgotten() {
+    let checkout = Checkout::new("data");
+    let port = free_port();
+    let data = checkout.root.join(format!(".local/data/{port}"));
+    checkout.does(&format!("up --port {port}"));
+    checkout.does("down");
+    assert!(data.is_dir());
+    checkout.does(&format!("up --port {port}"));
+    checkout.does("down --forget");
+    assert!(!data.exists());
 }
 
 #[test]
@@ -313,9 +341,15 @@ fn what_can_be_checked_is_checked_before_anything_is_built() {
     assert!(!checkout.has_built());
     // Without Python nothing can be installed. The command must say so before it compiles anything.
     fs::remove_file(checkout.root.join(".local/venv/made-for")).unwrap();
-    for line in ["test".to_owned(), format!("up --port {nobody}")] {
-        let mut xtask = checkout.xtask(&line);
-        let (code, _, err) = said(xtask.env("PYTHON", "/nonexistent/python3"));
+    let without_python = |line: &str| {
+        let mut xtask = checkout.xtask(line);
+        said(xtask.env("PYTHON", "/nonexistent/python3"))
+    };
+    for line in [
+        "test".to_owned(),
+        format!("up --endpoint http://127.0.0.1:{port}"),
+    ] {
+        let (code, _, err) = without_python(&line);
         assert_eq!(code, 1, "{line}");
         assert!(
             err.contains("'/nonexistent/python3' was not found"),
@@ -323,6 +357,9 @@ fn what_can_be_checked_is_checked_before_anything_is_built() {
         );
     }
     assert!(!checkout.has_built());
+    // The local runtime needs no Python.
+    let (code, _, err) = without_python(&format!("up --port {nobody}"));
+    assert_eq!(code, 0, "{err}");
     checkout.write(
         ".local/venv/made-for",
         &checkout.root.join(".local").display().to_string(),
@@ -401,19 +438,24 @@ fn what_another_program_runs_is_handed_on_to_it_and_ends_as_it_does() {
 #[test]
 fn answers_about_what_is_not_there_name_the_runtime() {
     let checkout = Checkout::new("asked");
-    checkout.program(
-        ".local/venv/bin/aws",
-        "#!/bin/sh\necho ResourceNotFound >&2\nexit 254\n",
-    );
     let runtime = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://127.0.0.1:{}", runtime.local_addr().unwrap().port());
+    std::thread::spawn(move || {
+        // A request that comes in two parts would be reset if the answer were sent after the first.
+        for mut connection in runtime.incoming().flatten() {
+            let mut read = [0; 4096];
+            let _ = connection.read(&mut read);
+            let told = "HTTP/1.1 404 Not Found\r\nContent-Length: 16\r\n\r\nResourceNotFound";
+            let _ = connection.write_all(told.as_bytes());
+        }
+    });
     checkout.does(&format!("up --endpoint {url} --build host"));
     checkout.write("functions/f/Cargo.toml", "");
     checkout.write("functions/f/events/uno.json", "{}");
     for line in ["invoke f uno", "tick"] {
         let err = checkout.refuses(line);
         assert!(
-            err.contains(&format!("At {url}: aws lambda failed")),
+            err.contains(&format!("At {url}: aeroalpes-")) && err.contains("(404)"),
             "{err}"
         );
     }

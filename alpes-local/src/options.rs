@@ -1,0 +1,218 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+/// The help text.
+pub const USAGE: &str = "\
+Runs the Lambda functions of CloudFormation templates on this machine, with the services around them.
+
+  alpes-local up --template FILE … --artifacts DIR [options]
+
+  --template FILE        a SAM or CloudFormation template; may be repeated, and the templates are deployed in order
+  --artifacts DIR        the functions' code: for CodeUri NAME.zip the zip of this name, or the folder NAME with a bootstrap
+  --stack NAME           the name of the stack, and of the first template's stack if there are several   (default local)
+  --parameter NAME=VALUE a parameter of the templates; may be repeated
+  --port N               the port on 127.0.0.1   (default 4566)
+  --data DIR             the folder of everything that outlives the runtime, or :memory:   (default :memory:)
+  --mount PATH=URL       another server, which answers below this path; may be repeated
+  --until-stdin-ends     stop when the standard input ends, so that the runtime never outlives who started it
+
+The runtime answers AWS's own APIs at http://127.0.0.1:PORT, and the first REST API at the same address by its paths.
+It stops at Ctrl-C, or SIGTERM.";
+
+/// The place of everything that outlives the runtime.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Data {
+    /// Memory; nothing outlives the runtime.
+    Memory,
+    /// A folder.
+    Folder(PathBuf),
+}
+
+/// Another server, which answers below a path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mount {
+    /// The path, for example `/console`.
+    pub path: String,
+    /// The URL of the other server, for example `http://127.0.0.1:5173`.
+    pub url: String,
+}
+
+/// The options of `up`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Options {
+    /// The templates' files, in the order in which they are deployed.
+    pub templates: Vec<PathBuf>,
+    /// The folder of the functions' code.
+    pub artifacts: PathBuf,
+    /// The name of the stack.
+    pub stack: String,
+    /// Parameters of the templates.
+    pub parameters: Vec<(String, String)>,
+    /// The port on 127.0.0.1; 0 for a free one.
+    pub port: u16,
+    /// The place of the data.
+    pub data: Data,
+    /// Other servers.
+    pub mounts: Vec<Mount>,
+    /// True if the runtime stops when its standard input ends.
+    pub until_stdin_ends: bool,
+}
+
+impl Options {
+    /// Parses the words after the program's name.
+    ///
+    /// # Errors
+    ///
+    /// A sentence that names the word and the rule that it breaks.
+    pub fn parse(words: &[String]) -> Result<Self, String> {
+        let mut words = words.iter().map(String::as_str);
+        match words.next() {
+            Some("up") => {}
+            Some(other) => return Err(format!("There is no command '{other}'.")),
+            None => return Err("A command is missing.".to_owned()),
+        }
+        let mut options = Self {
+            templates: vec![],
+            artifacts: PathBuf::new(),
+            stack: "local".to_owned(),
+            parameters: vec![],
+            port: 4566,
+            data: Data::Memory,
+            mounts: vec![],
+            until_stdin_ends: false,
+        };
+        while let Some(option) = words.next() {
+            options.take(option, &mut words)?;
+        }
+        if options.templates.is_empty() {
+            return Err("--template is missing.".to_owned());
+        }
+        if options.artifacts.as_os_str().is_empty() {
+            return Err("--artifacts is missing.".to_owned());
+        }
+        Ok(options)
+    }
+
+    fn take<'a>(
+        &mut self,
+        option: &str,
+        words: &mut impl Iterator<Item = &'a str>,
+    ) -> Result<(), String> {
+        if option == "--until-stdin-ends" {
+            self.until_stdin_ends = true;
+            return Ok(());
+        }
+        let mut value = || {
+            let value = words.next();
+            value.ok_or_else(|| format!("{option} needs a value."))
+        };
+        match option {
+            "--template" => self.templates.push(value()?.into()),
+            "--artifacts" => self.artifacts = value()?.into(),
+            "--stack" => self.stack = stack(value()?)?,
+            "--parameter" => self.parameters.push(pair(option, value()?)?),
+            "--port" => {
+                let port = value()?;
+                let number = port.parse();
+                self.port = number.map_err(|_| format!("--port is a number, not '{port}'."))?;
+            }
+            "--data" => {
+                self.data = match value()? {
+                    ":memory:" => Data::Memory,
+                    folder => Data::Folder(folder.into()),
+                };
+            }
+            "--mount" => {
+                let (path, url) = pair(option, value()?)?;
+                self.mounts.push(mount(&path, &url)?);
+            }
+            _ => return Err(format!("There is no option '{option}'.")),
+        }
+        Ok(())
+    }
+}
+
+/// A stack's name, as CloudFormation allows it.
+fn stack(name: &str) -> Result<String, String> {
+    let allowed = |letter: char| letter.is_ascii_alphanumeric() || letter == '-';
+    let begins = name.starts_with(|letter: char| letter.is_ascii_alphabetic());
+    if begins && name.len() <= 128 && name.chars().all(allowed) {
+        return Ok(name.to_owned());
+    }
+    Err(format!(
+        "--stack begins with a letter and has letters, digits and hyphens, at most 128, unlike '{name}'."
+    ))
+}
+
+fn pair(option: &str, text: &str) -> Result<(String, String), String> {
+    let pair = text.split_once('=');
+    let (name, value) = pair.ok_or_else(|| format!("{option} is NAME=VALUE, not '{text}'."))?;
+    Ok((name.to_owned(), value.to_owned()))
+}
+
+fn mount(path: &str, url: &str) -> Result<Mount, String> {
+    if !path.starts_with('/') || path.len() < 2 || path.ends_with('/') {
+        return Err(format!(
+            "--mount is /PATH=URL, and the path does not end with a slash, unlike '{path}'."
+        ));
+    }
+    if !url.starts_with("http://") {
+        return Err(format!("--mount takes an http:// URL, not '{url}'."));
+    }
+    Ok(Mount {
+        path: path.to_owned(),
+        url: url.trim_end_matches('/').to_owned(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(line: &str) -> Result<Options, String> {
+        let words: Vec<_> = line.split_whitespace().map(str::to_owned).collect();
+        Options::parse(&words)
+    }
+
+    #[test]
+    fn options_are_read() {
+        let line = "up --template a.yaml --template b.yaml --artifacts out --stack shop --parameter A=b=c --port 0 \
+                    --data /tmp/x --mount /console=http://127.0.0.1:5173/ --until-stdin-ends";
+        let expected = Options {
+            templates: vec!["a.yaml".into(), "b.yaml".into()],
+            artifacts: "out".into(),
+            stack: "shop".to_owned(),
+            parameters: vec![("A".to_owned(), "b=c".to_owned())],
+            port: 0,
+            data: Data::Folder("/tmp/x".into()),
+            mounts: vec![Mount {
+                path: "/console".to_owned(),
+                url: "http://127.0.0.1:5173".to_owned(),
+            }],
+            until_stdin_ends: true,
+        };
+        assert_eq!(parse(line), Ok(expected));
+        let least = parse("up --template a --artifacts b").unwrap();
+        assert_eq!((least.port, least.data), (4566, Data::Memory));
+    }
+
+    #[test]
+    fn mistakes_are_named() {
+        for (line, told) in [
+            ("down", "'down'"),
+            ("up --artifacts a", "--template is missing"),
+            ("up --template a", "--artifacts is missing"),
+            ("up --template", "--template needs a value"),
+            ("up --port x", "--port is a number, not 'x'"),
+            ("up --stack 1a", "unlike '1a'"),
+            ("up --parameter A", "not 'A'"),
+            ("up --mount console=http://h", "unlike 'console'"),
+            ("up --mount /c=https://h", "not 'https://h'"),
+            ("up --verbose", "'--verbose'"),
+        ] {
+            let mistake = parse(line).unwrap_err();
+            assert!(mistake.contains(told), "{line}: {mistake}");
+        }
+    }
+}
