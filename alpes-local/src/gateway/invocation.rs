@@ -1,0 +1,37 @@
+//! Calls functions, with a limit of time.
+
+use std::{sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use tokio::time::timeout;
+
+use crate::{
+    error::AwsError,
+    invoke::{Invoked, Invoker},
+};
+
+/// Why there is no end of an invocation.
+#[derive(Debug)]
+pub(super) enum NotInvoked {
+    /// The function did not end in time. It goes on.
+    TimedOut,
+    /// The invocation did not reach the function.
+    Rejected(AwsError),
+}
+
+/// Calls a function. As at AWS, the invocation goes on if the time is over or if the client goes away.
+pub(super) async fn invoke(
+    invoker: &Arc<dyn Invoker>,
+    function: &str,
+    event: String,
+    limit: Duration,
+) -> Result<Invoked, NotInvoked> {
+    let (invoker, function) = (invoker.clone(), function.to_owned());
+    let invocation =
+        tokio::spawn(async move { invoker.invoke(&function, Bytes::from(event)).await });
+    match timeout(limit, invocation).await {
+        Err(_) => Err(NotInvoked::TimedOut),
+        Ok(Err(panicked)) => Err(NotInvoked::Rejected(AwsError::internal(panicked))),
+        Ok(Ok(end)) => end.map_err(NotInvoked::Rejected),
+    }
+}
