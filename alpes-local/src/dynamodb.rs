@@ -1,1 +1,0 @@
-//! DynamoDB: `dynoxide` behind the API, with transaction conflicts.
