@@ -3,13 +3,14 @@
 use serde_json::{Value, json};
 
 use super::{
-    Kinesis, SHARD_LIMIT, consumers,
+    Kinesis, consumers,
     fields::{Fields, NAME},
     find_stream,
     json::{millis_as_seconds, set},
+    limits,
     shard::{Shard, shard_number},
     stream::Stream,
-    streams::{ON_DEMAND_LIMIT, named_stream, on_demand_count},
+    streams::named_stream,
 };
 use crate::error::AwsError;
 
@@ -60,10 +61,10 @@ impl Kinesis {
         fields.only(&[])?;
         let streams = self.streams();
         Ok(json!({
-            "ShardLimit": SHARD_LIMIT,
-            "OpenShardCount": streams.values().map(Stream::open_count).sum::<usize>(),
-            "OnDemandStreamCount": on_demand_count(&streams),
-            "OnDemandStreamCountLimit": ON_DEMAND_LIMIT,
+            "ShardLimit": limits::SHARDS,
+            "OpenShardCount": limits::open_shards(&streams),
+            "OnDemandStreamCount": limits::on_demand_streams(&streams),
+            "OnDemandStreamCountLimit": limits::ON_DEMAND_STREAMS,
         }))
     }
 }

@@ -14,6 +14,7 @@ mod fields;
 mod hash;
 mod iterators;
 mod json;
+mod limits;
 mod list_shards;
 mod number;
 mod reading;
@@ -44,25 +45,19 @@ use serde_json::{Map, Value};
 
 use self::{
     counts::Counts,
-    errors::{limit_exceeded, no_stream},
+    errors::no_stream,
     fields::Fields,
     number::{Number, Numbers},
     stream::Stream,
     tables::Place,
 };
-use crate::{
-    error::AwsError,
-    names::{ACCOUNT, REGION, now_millis},
-    store::Store,
-};
+use crate::{error::AwsError, names::now_millis, store::Store};
 
 pub use self::{
     stream::Mode,
     typed::{ShardInfo, ShardStatus, StreamInfo},
 };
 
-/// The most open shards of an account, as in AWS's largest regions.
-const SHARD_LIMIT: usize = 20_000;
 /// The time between two deletions of expired records.
 const TRIM_EVERY_MILLIS: u64 = 60_000;
 
@@ -158,7 +153,10 @@ impl Kinesis {
         let mut after = before.clone();
         let result = change(&mut after)?;
         let more = after.open_count().saturating_sub(before.open_count());
-        check_shard_limit(&streams, more)?;
+        limits::check_more_shards(&streams, more)?;
+        if after.mode == Mode::OnDemand && before.mode != Mode::OnDemand {
+            limits::check_one_more_on_demand(&streams)?;
+        }
         self.store
             .write(|transaction| tables::save(transaction, Some(before), &after))?;
         after.announce();
@@ -201,6 +199,9 @@ impl Kinesis {
                 if deleted > 0 {
                     self.counts.forget();
                 }
+                if after.shards == stream.shards {
+                    return Ok(());
+                }
                 tables::save(transaction, Some(stream), &after)
             })?;
             *stream = after;
@@ -211,19 +212,6 @@ impl Kinesis {
 
 fn find_stream<'s>(streams: &'s Streams, name: &str) -> Result<&'s Stream, AwsError> {
     streams.get(name).ok_or_else(|| no_stream(name))
-}
-
-/// AWS's error if the account would have too many open shards.
-fn check_shard_limit(streams: &Streams, more: usize) -> Result<(), AwsError> {
-    let open: usize = streams.values().map(Stream::open_count).sum();
-    if more > 0 && open + more > SHARD_LIMIT {
-        return Err(limit_exceeded(format!(
-            "This request would exceed the shard limit for the account {ACCOUNT} in {REGION}. Current shard count for \
-             the account: {open}. Limit: {SHARD_LIMIT}. Number of additional shards that would have resulted from \
-             this request: {more}."
-        )));
-    }
-    Ok(())
 }
 
 /// The greatest number in the store. New numbers continue after it even if the clock went back.

@@ -4,11 +4,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{
-    Kinesis, Streams, check_shard_limit, consumers,
-    errors::{in_use, invalid, invalid_argument, limit_exceeded, no_stream},
+    Kinesis, consumers,
+    errors::{in_use, invalid, invalid_argument, no_stream},
     fields::{ARN, Fields, NAME, TOKEN},
     find_stream,
     json::{millis_as_seconds, set},
+    limits,
     reshard::Reshard,
     stream::{Mode, Stream, stream_arn},
     tables, tags, token,
@@ -22,8 +23,6 @@ pub(super) const MODES: &[(&str, Mode)] = &[
     ("PROVISIONED", Mode::Provisioned),
     ("ON_DEMAND", Mode::OnDemand),
 ];
-/// The most on-demand streams of an account.
-pub(super) const ON_DEMAND_LIMIT: usize = 50;
 /// The retention of a new stream.
 const FIRST_RETENTION_HOURS: u32 = 24;
 /// The shards of a stream on demand.
@@ -92,9 +91,9 @@ impl Kinesis {
             Mode::Provisioned => new.shards,
             Mode::OnDemand => ON_DEMAND_SHARDS,
         };
-        check_shard_limit(&streams, usize::try_from(first).unwrap_or(usize::MAX))?;
+        limits::check_more_shards(&streams, usize::try_from(first).unwrap_or(usize::MAX))?;
         if new.mode == Mode::OnDemand {
-            check_on_demand_limit(&streams)?;
+            limits::check_one_more_on_demand(&streams)?;
         }
         let numbers = &self.numbers;
         Reshard {
@@ -245,22 +244,6 @@ fn mode_and_shards(mode: Option<Mode>, shards: Option<u32>) -> Result<(Mode, u32
             "ShardCount must not be specified for a stream in ON_DEMAND mode.",
         )),
     }
-}
-
-fn check_on_demand_limit(streams: &Streams) -> Result<(), AwsError> {
-    if on_demand_count(streams) >= ON_DEMAND_LIMIT {
-        return Err(limit_exceeded(format!(
-            "The account {ACCOUNT} has {ON_DEMAND_LIMIT} streams in ON_DEMAND mode, which is the limit."
-        )));
-    }
-    Ok(())
-}
-
-pub(super) fn on_demand_count(streams: &Streams) -> usize {
-    let on_demand = streams
-        .values()
-        .filter(|stream| stream.mode == Mode::OnDemand);
-    on_demand.count()
 }
 
 fn summary(stream: &Stream) -> Value {

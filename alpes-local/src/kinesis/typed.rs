@@ -25,7 +25,7 @@ pub struct ShardInfo {
     /// The id.
     pub id: ShardId,
     /// The shards that it replaced: none for a first shard, one after a split, two after a merge. They may have expired
-    /// since; [`Kinesis::topology`] then lists the child without them.
+    /// since, and are then missing from [`Kinesis::topology`].
     pub parents: Vec<ShardId>,
     /// True if it takes no more records.
     pub closed: bool,

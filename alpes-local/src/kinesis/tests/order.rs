@@ -111,3 +111,28 @@ fn each_keys_records_stay_in_order_over_any_resharding() {
         assert_eq!(read_all(&rig, &mut dice), put, "seed {seed}");
     }
 }
+
+#[test]
+fn each_keys_records_stay_in_order_while_shards_change() {
+    const WRITERS: usize = 3;
+    const RECORDS: usize = 100;
+    let (rig, mut dice) = (Rig::new(), Dice(7));
+    rig.stream(2);
+    std::thread::scope(|threads| {
+        for writer in 0..WRITERS {
+            let rig = &rig;
+            threads.spawn(move || {
+                for number in 0..RECORDS {
+                    rig.put(&format!("key {writer}"), &number.to_string());
+                }
+            });
+        }
+        for _ in 0..20 {
+            scale(&rig, &mut dice);
+        }
+    });
+    let wanted: Vec<_> = (0..RECORDS).map(|number| number.to_string()).collect();
+    let read = read_all(&rig, &mut dice);
+    assert_eq!(read.len(), WRITERS);
+    assert!(read.values().all(|data| *data == wanted));
+}
