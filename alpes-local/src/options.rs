@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use crate::mount::Mount;
+
 /// The help text.
 pub const USAGE: &str = "\
 Runs the Lambda functions of CloudFormation templates on this machine, with the services around them.
@@ -29,17 +31,8 @@ pub enum Data {
     Folder(PathBuf),
 }
 
-/// Another server, which answers below a path.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Mount {
-    /// The path, for example `/console`.
-    pub path: String,
-    /// The URL of the other server, for example `http://127.0.0.1:5173`.
-    pub url: String,
-}
-
 /// The options of `up`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Options {
     /// The templates' files, in the order in which they are deployed.
     pub templates: Vec<PathBuf>,
@@ -125,7 +118,8 @@ impl Options {
             }
             "--mount" => {
                 let (path, url) = pair(option, value()?)?;
-                self.mounts.push(mount(&path, &url)?);
+                let mount = Mount::new(&path, &url).map_err(|error| error.message)?;
+                self.mounts.push(mount);
             }
             _ => return Err(format!("There is no option '{option}'.")),
         }
@@ -151,21 +145,6 @@ fn pair(option: &str, text: &str) -> Result<(String, String), String> {
     Ok((name.to_owned(), value.to_owned()))
 }
 
-fn mount(path: &str, url: &str) -> Result<Mount, String> {
-    if !path.starts_with('/') || path.len() < 2 || path.ends_with('/') {
-        return Err(format!(
-            "--mount is /PATH=URL, and the path does not end with a slash, unlike '{path}'."
-        ));
-    }
-    if !url.starts_with("http://") {
-        return Err(format!("--mount takes an http:// URL, not '{url}'."));
-    }
-    Ok(Mount {
-        path: path.to_owned(),
-        url: url.trim_end_matches('/').to_owned(),
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -179,20 +158,18 @@ mod tests {
     fn options_are_read() {
         let line = "up --template a.yaml --template b.yaml --artifacts out --stack shop --parameter A=b=c --port 0 \
                     --data /tmp/x --mount /console=http://127.0.0.1:5173/ --until-stdin-ends";
-        let expected = Options {
-            templates: vec!["a.yaml".into(), "b.yaml".into()],
-            artifacts: "out".into(),
-            stack: "shop".to_owned(),
-            parameters: vec![("A".to_owned(), "b=c".to_owned())],
-            port: 0,
-            data: Data::Folder("/tmp/x".into()),
-            mounts: vec![Mount {
-                path: "/console".to_owned(),
-                url: "http://127.0.0.1:5173".to_owned(),
-            }],
-            until_stdin_ends: true,
-        };
-        assert_eq!(parse(line), Ok(expected));
+        let options = parse(line).unwrap();
+        assert_eq!(
+            options.templates,
+            [PathBuf::from("a.yaml"), "b.yaml".into()]
+        );
+        assert_eq!(options.artifacts, PathBuf::from("out"));
+        assert_eq!((options.stack.as_str(), options.port), ("shop", 0));
+        assert_eq!(options.parameters, [("A".to_owned(), "b=c".to_owned())]);
+        assert_eq!(options.data, Data::Folder("/tmp/x".into()));
+        assert_eq!(options.mounts[0].prefix(), "/console");
+        assert_eq!(options.mounts[0].target(), "http://127.0.0.1:5173");
+        assert!(options.until_stdin_ends);
         let least = parse("up --template a --artifacts b").unwrap();
         assert_eq!((least.port, least.data), (4566, Data::Memory));
     }
@@ -207,8 +184,8 @@ mod tests {
             ("up --port x", "--port is a number, not 'x'"),
             ("up --stack 1a", "unlike '1a'"),
             ("up --parameter A", "not 'A'"),
-            ("up --mount console=http://h", "unlike 'console'"),
-            ("up --mount /c=https://h", "not 'https://h'"),
+            ("up --mount console=http://h", "the prefix \"console\""),
+            ("up --mount /c=https://h", "the target \"https://h\""),
             ("up --verbose", "'--verbose'"),
         ] {
             let mistake = parse(line).unwrap_err();

@@ -1,0 +1,248 @@
+//! The runtime: all services behind one address, and what is deployed to them.
+
+use std::{
+    fs::{self, File, TryLockError},
+    io,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError, RwLock},
+};
+
+use async_trait::async_trait;
+use tokio::net::TcpListener;
+
+use crate::{
+    admin,
+    deploy::{Deployed, Plan},
+    http::{self, Handler, Request, Response},
+    names,
+    options::{Data, Options},
+    page::{self, Overview},
+    router::{self, For, Known},
+    services::Services,
+    store::Store,
+};
+
+/// A running runtime.
+pub struct Runtime {
+    options: Options,
+    port: u16,
+    /// The socket, until it is served.
+    listener: Mutex<Option<TcpListener>>,
+    /// The services.
+    pub services: Services,
+    /// One deployment at a time.
+    deploying: tokio::sync::Mutex<()>,
+    deployed: RwLock<Arc<Deployed>>,
+    folder: Folder,
+}
+
+/// The folder of the data, which this process alone uses.
+struct Folder {
+    path: PathBuf,
+    /// True if the folder goes with the runtime.
+    temporary: bool,
+    /// The lock on the folder. The system releases it when this process ends, however that happens.
+    _lock: File,
+}
+
+impl Folder {
+    fn open(data: &Data) -> Result<Self, String> {
+        let (path, temporary) = match data {
+            Data::Folder(path) => (path.clone(), false),
+            Data::Memory => {
+                let name = format!("alpes-local-{}", uuid::Uuid::new_v4());
+                (std::env::temp_dir().join(name), true)
+            }
+        };
+        let said = |error: io::Error| format!("the data folder {}: {error}", path.display());
+        fs::create_dir_all(&path).map_err(said)?;
+        let path = path.canonicalize().map_err(said)?;
+        let lock = File::create(path.join("lock")).map_err(said)?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                return Err(format!(
+                    "another runtime uses the data folder {}",
+                    path.display()
+                ));
+            }
+            Err(TryLockError::Error(error)) => return Err(said(error)),
+        }
+        Ok(Self {
+            path,
+            temporary,
+            _lock: lock,
+        })
+    }
+
+    fn store(&self) -> Result<Store, String> {
+        let opened = if self.temporary {
+            Store::in_memory(&self.path)
+        } else {
+            Store::open(&self.path)
+        };
+        opened.map_err(|error| error.to_string())
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        if self.temporary {
+            // A file that cannot be deleted stays in the system's folder of temporary files.
+            let _ = fs::remove_dir_all(&self.path);
+        }
+    }
+}
+
+impl Runtime {
+    /// Opens the data, listens, and deploys the templates. Requests are answered once [`Self::serve`] runs.
+    ///
+    /// # Errors
+    ///
+    /// A sentence for people: the port or the data folder is taken, or a template cannot be deployed.
+    pub async fn start(options: Options) -> Result<Self, String> {
+        let listener = http::listen(options.port)
+            .await
+            .map_err(|error| format!("port {} on 127.0.0.1: {error}", options.port))?;
+        let address = listener.local_addr().map_err(|error| error.to_string())?;
+        let folder = Folder::open(&options.data)?;
+        let store = Arc::new(folder.store()?);
+        let endpoint = format!("http://{address}");
+        let services = Services::new(&store, &endpoint).map_err(|error| error.to_string())?;
+        let runtime = Self {
+            options,
+            port: address.port(),
+            listener: Mutex::new(Some(listener)),
+            services,
+            deploying: tokio::sync::Mutex::new(()),
+            deployed: RwLock::default(),
+            folder,
+        };
+        runtime.deploy().await?;
+        Ok(runtime)
+    }
+
+    /// Reads the templates and the code again, and deploys what has changed.
+    ///
+    /// # Errors
+    ///
+    /// A sentence for people that names the template, the line and the rule. Nothing is changed by templates that
+    /// cannot be read.
+    pub async fn deploy(&self) -> Result<(), String> {
+        let _turn = self.deploying.lock().await;
+        let plan = self.plan()?;
+        let before = self.deployed();
+        let deployed = before
+            .replaced_by(plan, &self.services, &self.options.artifacts)
+            .await
+            .map_err(|(what, error)| format!("{what}: {error}"))?;
+        *self
+            .deployed
+            .write()
+            .unwrap_or_else(PoisonError::into_inner) = Arc::new(deployed);
+        Ok(())
+    }
+
+    fn plan(&self) -> Result<Plan, String> {
+        let texts = self.options.templates.iter().map(|path| {
+            let text = fs::read_to_string(path);
+            let text = text.map_err(|error| format!("the template {}: {error}", path.display()));
+            Ok((path.clone(), text?))
+        });
+        let texts: Vec<_> = texts.collect::<Result<_, String>>()?;
+        let Options {
+            stack, parameters, ..
+        } = &self.options;
+        Plan::read(&texts, stack, parameters).map_err(|error| error.to_string())
+    }
+
+    /// What is deployed.
+    pub fn deployed(&self) -> Arc<Deployed> {
+        let deployed = self.deployed.read();
+        deployed.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The address, `http://127.0.0.1:4566`.
+    #[must_use]
+    pub fn endpoint(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// The folder of the logs, a file for each log group.
+    #[must_use]
+    pub fn logs_folder(&self) -> PathBuf {
+        self.folder.path.join("logs")
+    }
+
+    /// What a person reads when the runtime is up.
+    #[must_use]
+    pub fn welcome(&self) -> String {
+        let deployed = self.deployed();
+        let mut lines = vec![format!("alpes-local is up at {}", self.endpoint())];
+        if !deployed.plan.without_meaning.is_empty() {
+            let ignored = deployed.plan.without_meaning.join(", ");
+            lines.push(format!("without meaning here: {ignored}"));
+        }
+        lines.join("\n")
+    }
+
+    /// Answers requests until the task that runs this is dropped.
+    pub async fn serve(self: Arc<Self>) {
+        let listener = self
+            .listener
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        if let Some(listener) = listener {
+            http::serve(listener, self).await;
+        }
+    }
+
+    /// Ends all functions' processes.
+    pub async fn stop(&self) {
+        self.services.lambda.stop().await;
+    }
+
+    fn overview(&self) -> Overview {
+        self.deployed().overview(
+            &self.options.stack,
+            &self.endpoint(),
+            &self.logs_folder(),
+            &self.services,
+        )
+    }
+}
+
+#[async_trait]
+impl Handler for Runtime {
+    async fn handle(&self, request: Request) -> Response {
+        let services = &self.services;
+        let known = Known {
+            mounts: &self.options.mounts,
+            root_is_routed: services.gateway.first_serves(&request.method, "/"),
+        };
+        let target = match router::decide(&request, &known) {
+            Ok(target) => target,
+            Err(refused) => return refused.response(),
+        };
+        match target {
+            For::Json {
+                service,
+                version,
+                operation,
+            } => services.json(service, version, &operation, &request).await,
+            For::Query { service, action } => services.query(service, &action, &request).await,
+            For::LambdaRest => services.lambda.serve(request).await,
+            For::MappingsRest => services.mappings.serve(request).await,
+            For::S3 => services.s3.serve(&request),
+            For::Api { id, stage, path } => services.gateway.serve(&id, &stage, &path, &request).await,
+            For::ShortApi => services.gateway.serve_first(&request).await,
+            For::Admin(path) => admin::serve(self, &path, &request).await,
+            For::Mount(place, rest) => match self.options.mounts.get(place) {
+                Some(mount) => mount.forward(&rest, request).await,
+                None => http::answer(404, "text/plain", "there is no such mount"),
+            },
+            For::Page => page::page(&self.overview()),
+        }
+    }
+}

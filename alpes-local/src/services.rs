@@ -1,0 +1,185 @@
+//! All services, each made once, and the way of a request to its service.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use crate::{
+    destinations::Delivery,
+    dynamodb::DynamoDb,
+    error::AwsError,
+    gateway::Gateway,
+    http::{Form, Request, Response, json_answer, json_error, query_error, xml_answer},
+    invoke::Invoker,
+    kinesis::Kinesis,
+    kms::Kms,
+    lambda::Lambda,
+    logs::Logs,
+    mappings::Mappings,
+    router::Service,
+    s3::S3,
+    schedules::Schedules,
+    sns::Sns,
+    sqs::Sqs,
+    ssm::Ssm,
+    states::States,
+    store::Store,
+    sts::Sts,
+};
+
+/// The services.
+pub struct Services {
+    /// `DynamoDB`.
+    pub dynamodb: Arc<DynamoDb>,
+    /// API Gateway.
+    pub gateway: Gateway,
+    /// Kinesis.
+    pub kinesis: Arc<Kinesis>,
+    /// KMS.
+    pub kms: Arc<Kms>,
+    /// Lambda.
+    pub lambda: Arc<Lambda>,
+    /// `CloudWatch` Logs.
+    pub logs: Arc<Logs>,
+    /// Event source mappings.
+    pub mappings: Arc<Mappings>,
+    /// S3.
+    pub s3: Arc<S3>,
+    /// Schedules.
+    pub schedules: Schedules,
+    /// SNS.
+    pub sns: Arc<Sns>,
+    /// SQS.
+    pub sqs: Arc<Sqs>,
+    /// SSM.
+    pub ssm: Ssm,
+    /// Step Functions.
+    pub states: States,
+    /// STS.
+    pub sts: Sts,
+}
+
+impl Services {
+    /// The services over a store. `endpoint` is the address at which they answer.
+    ///
+    /// # Errors
+    ///
+    /// If the store fails.
+    pub fn new(store: &Arc<Store>, endpoint: &str) -> Result<Self, AwsError> {
+        let logs = Logs::new(store.clone())?;
+        let lambda = Lambda::new(store.clone(), logs.clone(), endpoint.to_owned())?;
+        let invoker: Arc<dyn Invoker> = lambda.clone();
+        let kinesis = Kinesis::new(store.clone())?;
+        let s3 = Arc::new(S3::new(store.clone())?);
+        let sqs = Arc::new(Sqs::new(store.clone(), endpoint)?);
+        let sns = Arc::new(Sns::new(store.clone(), sqs.clone(), invoker.clone())?);
+        let delivery = Arc::new(Delivery::new(
+            s3.clone(),
+            sqs.clone(),
+            sns.clone(),
+            invoker.clone(),
+        ));
+        lambda.set_destinations(delivery.clone());
+        let mappings = Mappings::new(
+            store.clone(),
+            kinesis.clone(),
+            sqs.clone(),
+            invoker.clone(),
+            delivery,
+        )?;
+        let kms = Arc::new(Kms::new(store.clone())?);
+        Ok(Self {
+            dynamodb: DynamoDb::new(store.clone())?,
+            gateway: Gateway::new(invoker.clone()),
+            kinesis,
+            ssm: Ssm::new(store.clone(), kms.clone())?,
+            kms,
+            lambda,
+            logs,
+            mappings,
+            s3,
+            schedules: Schedules::new(store.clone(), invoker.clone())?,
+            sns,
+            sqs,
+            states: States::new(store.clone(), invoker)?,
+            sts: Sts::new(store.clone())?,
+        })
+    }
+
+    /// Answers an operation of a service with a JSON protocol.
+    pub async fn json(
+        &self,
+        service: Service,
+        version: &str,
+        operation: &str,
+        request: &Request,
+    ) -> Response {
+        // DynamoDB reads and writes its own JSON, whose errors tell the place of a mistake.
+        if matches!(service, Service::DynamoDb | Service::DynamoDbStreams) {
+            return self.dynamodb.respond(operation, &request.body);
+        }
+        let answered = match parse(&request.body) {
+            Ok(input) => self.call(service, operation, input).await,
+            Err(error) => Err(error),
+        };
+        match answered {
+            Ok(output) => json_answer(200, version, &output),
+            Err(error) if service == Service::Sqs => crate::sqs::error_answer(&error),
+            Err(error) => json_error(version, &error),
+        }
+    }
+
+    async fn call(
+        &self,
+        service: Service,
+        operation: &str,
+        input: Value,
+    ) -> Result<Value, AwsError> {
+        match service {
+            Service::Events => self.schedules.call(operation, &input),
+            Service::Kinesis => self.kinesis.call(operation, input),
+            Service::Kms => self.kms.call(operation, &input),
+            Service::Logs => self.logs.call(operation, &input),
+            Service::Sqs => self.sqs.call(operation, input).await,
+            Service::Ssm => self.ssm.call(operation, &input),
+            Service::StepFunctions => self.states.call(operation, &input),
+            Service::DynamoDb | Service::DynamoDbStreams | Service::Sns | Service::Sts => {
+                Err(AwsError::client(
+                    "UnknownOperationException",
+                    format!("{operation} is no operation of this protocol"),
+                ))
+            }
+        }
+    }
+
+    /// Answers an action of a service with the query protocol.
+    pub async fn query(&self, service: Service, action: &str, request: &Request) -> Response {
+        let body = String::from_utf8_lossy(&request.body);
+        let form = Form::parse(if body.is_empty() {
+            &request.query
+        } else {
+            &body
+        });
+        let (namespace, answered) = match service {
+            Service::Sns => (crate::sns::NAMESPACE, self.sns.call(action, &form).await),
+            _ => (crate::sts::NAMESPACE, self.sts.call(action, &form)),
+        };
+        match answered {
+            Ok(body) => xml_answer(200, body),
+            Err(error) => query_error(namespace, &error),
+        }
+    }
+}
+
+/// The members of a request; an empty body stands for none.
+fn parse(body: &[u8]) -> Result<Value, AwsError> {
+    if body.is_empty() {
+        return Ok(Value::Object(serde_json::Map::new()));
+    }
+    serde_json::from_slice(body).map_err(|error| {
+        AwsError::client(
+            "SerializationException",
+            format!("the body is not JSON: {error}"),
+        )
+    })
+}
