@@ -82,6 +82,8 @@ pub struct Resource {
     pub properties: Map<String, Value>,
     /// The names of the resource's further attributes, for example `DeletionPolicy`.
     pub attributes: Vec<String>,
+    /// True if the template does not have the resource and SAM would add it.
+    pub implied: bool,
     lines: Lines,
 }
 
@@ -144,6 +146,12 @@ impl Template {
             outputs.filter_map(|output| Some((output.export.clone()?, output.value.clone())));
         let exports: BTreeMap<_, _> = exports.collect();
         read::template(text, stack, parameters, &exports)
+    }
+
+    /// The resource of this logical id.
+    #[must_use]
+    pub fn resource(&self, id: &str) -> Option<&Resource> {
+        self.resources.iter().find(|resource| resource.id == id)
     }
 }
 

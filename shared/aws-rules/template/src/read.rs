@@ -125,7 +125,7 @@ fn declared_resources(root: &Node) -> Result<Vec<Declared>, TemplateError> {
     let mut all: Vec<_> = written
         .map(|entry| declared(entry, globals))
         .collect::<Result<_, _>>()?;
-    let implied = sam::implied(&all);
+    let implied = sam::implied(&all, globals);
     // A resource that the template writes itself stands before one that SAM would add.
     let new = |implied: &Declared| !all.iter().any(|written| written.id == implied.id);
     let implied: Vec<_> = implied.into_iter().filter(new).collect();
@@ -188,6 +188,7 @@ fn declared(entry: &Entry, globals: Option<&Node>) -> Result<Declared, TemplateE
         properties,
         condition,
         attributes: others,
+        implied: false,
     })
 }
 
@@ -250,6 +251,7 @@ fn resource(declared: &Declared, scope: &Scope<'_>) -> Result<Resource, Template
         arn: scope.arn(declared)?,
         properties,
         attributes: declared.attributes.clone(),
+        implied: declared.implied,
         lines,
     })
 }

@@ -55,16 +55,17 @@ fn merged_entries(global: &[Entry], own: &[Entry]) -> Vec<Entry> {
 
 /// The resources that others imply: the role of a function or state machine without one, and the API of functions'
 /// events without one.
-pub(crate) fn implied(declared: &[Declared]) -> Vec<Declared> {
+pub(crate) fn implied(declared: &[Declared], globals: Option<&Node>) -> Vec<Declared> {
     let mut implied: Vec<_> = declared.iter().filter_map(implied_role).collect();
     let api = declared.iter().find(|resource| implies_api(resource));
     implied.extend(api.map(|function| Declared {
         id: IMPLICIT_API.to_owned(),
         kind: "AWS::Serverless::Api".to_owned(),
         line: function.line,
-        properties: None,
+        properties: globals.and_then(|globals| globals.get("Api")).cloned(),
         condition: None,
         attributes: vec![],
+        implied: true,
     }));
     implied
 }
@@ -82,6 +83,7 @@ fn implied_role(of: &Declared) -> Option<Declared> {
         properties: None,
         condition: of.condition.clone(),
         attributes: vec![],
+        implied: true,
     })
 }
 

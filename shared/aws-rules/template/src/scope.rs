@@ -21,6 +21,8 @@ pub(crate) struct Declared {
     pub condition: Option<String>,
     /// The names of the resource's attributes besides type, properties and condition.
     pub attributes: Vec<String>,
+    /// True if SAM adds the resource.
+    pub implied: bool,
 }
 
 /// The names in scope.
