@@ -22,7 +22,7 @@ use reserva_saga::{
 use serde::{Serialize, de::DeserializeOwned};
 use simulation::{Answer, Function, Kernel, Runtime, Sandbox, function};
 use source_mapping::Settings;
-use template::Template;
+use template::{Stack, Template};
 use timers::Limits;
 use twins::Ports;
 use wiring::{Build, Wiring};
@@ -92,7 +92,7 @@ impl Ground {
 
 fn deployed(partial_batch: &str) -> Result<Template, String> {
     let text = include_str!("../../infra/template.yaml");
-    let template = Template::of(text, STACK, &[("PartialBatch", partial_batch)]);
+    let template = Template::of(text, &Stack::new(STACK), &[("PartialBatch", partial_batch)]);
     template.map_err(|error| error.to_string())
 }
 

@@ -1,1 +1,38 @@
 //! Templates: what they ask for, and the deployment.
+//!
+//! [`Plan::read`] turns templates into typed lists of resources. It refuses whatever this runtime does not know, with
+//! the line of the template, so that nothing is silently left out. What has no meaning here, for example alarms, is
+//! listed in [`Plan::without_meaning`].
+
+mod aliases;
+mod apis;
+mod draft;
+mod events;
+mod functions;
+mod keys;
+mod kinds;
+mod machines;
+mod mappings;
+mod messaging;
+mod plan;
+mod policies;
+mod roles;
+mod schedules;
+mod storage;
+mod streams;
+mod tables;
+
+pub use aliases::Alias;
+pub use apis::Api;
+pub use functions::{Architecture, Asynchronous, Function, LogFormat};
+pub use keys::{Key, KeyAlias, Parameter};
+pub use machines::StateMachine;
+pub use mappings::{QueueMapping, StreamMapping};
+pub use messaging::{Queue, Subscription, Topic};
+pub use plan::{DeployError, Plan};
+pub use roles::{ManagedPolicy, Policy, Role};
+pub use schedules::{Schedule, ScheduleSource, Target};
+pub use storage::Bucket;
+pub use streams::{Stream, StreamMode};
+pub use tables::Table;
+pub use template::Output;

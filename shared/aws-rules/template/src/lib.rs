@@ -1,11 +1,16 @@
-//! Reads the settings of functions and event source mappings from a `CloudFormation` or SAM template.
+//! Reads `CloudFormation` and SAM templates as AWS does, in YAML or JSON.
 //!
-//! [`Template::of`] resolves parameters, conditions and the functions `!Ref`, `!GetAtt`, `!Sub`, `!If`, `!Equals` and
-//! `!Not`. The result leaves out resources whose condition does not hold, and properties with the value `AWS::NoValue`.
+//! **When to use it**: to deploy a template to something that is not AWS, or to read settings from it. [`Template::of`]
+//! resolves parameters, conditions, mappings, SAM's global settings and the functions Ref, `GetAtt`, Sub, Join, Select,
+//! Split, If, `FindInMap`, Base64 and `ImportValue`, in tag form and in long form. References to resources become the
+//! names and ARNs that AWS would give. The result leaves out resources and outputs whose condition does not hold, and
+//! properties with the value `AWS::NoValue`. Errors name the line and the path of the faulty value.
+//!
+//! [`Resource::read`] reads a resource's properties, and refuses those that the caller does not ask for.
 //!
 //! ```
 //! use std::time::Duration;
-//! use template::Template;
+//! use template::{Stack, Template};
 //!
 //! let text = r#"
 //! Parameters:
@@ -27,7 +32,7 @@
 //!       StartingPosition: TRIM_HORIZON
 //!       MaximumBatchingWindowInSeconds: !Ref Window
 //! "#;
-//! let template = Template::of(text, "shop", &[("Window", "5")])?;
+//! let template = Template::of(text, &Stack::new("shop"), &[("Window", "5")])?;
 //! let reader = template.function("shop-reader")?;
 //! assert_eq!(reader.timeout, Duration::from_secs(60));
 //! let mapping = template.mapping("shop-reader")?;
@@ -38,86 +43,124 @@
 
 #![deny(missing_docs)]
 
+mod error;
+mod functions;
+mod identity;
+mod node;
+mod parameters;
+mod properties;
 mod read;
+mod sam;
+mod scope;
 mod settings;
+mod stack;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
-use source_mapping::InvalidSettings;
-use thiserror::Error;
 
-pub use settings::Function;
+pub use error::{Place, TemplateError};
+pub use properties::Properties;
+pub use settings::{Function, StreamMapping, filters, reports_failures};
+pub use stack::Stack;
 
-/// The region and the account in ARNs, since the template is only read and not deployed.
-const REGION: &str = "us-east-1";
-const ACCOUNT: &str = "123456789012";
-
-/// An error of reading a template.
-#[derive(Clone, Debug, Error, PartialEq, Eq)]
-pub enum TemplateError {
-    /// The text is not YAML.
-    #[error("the template is no YAML: {0}")]
-    NotYaml(String),
-    /// The template does not have a parameter that was given.
-    #[error("the template has no parameter {0}")]
-    NoParameter(String),
-    /// A reference names something that the template does not have.
-    #[error("{at}: the template has no {name}")]
-    Dangling {
-        /// The path of the reference.
-        at: String,
-        /// The name that the template does not have.
-        name: String,
-    },
-    /// A value does not have the required form.
-    #[error("{at} must be {rule}")]
-    Malformed {
-        /// The path of the value.
-        at: String,
-        /// The required form.
-        rule: &'static str,
-    },
-    /// The template has no function of this name.
-    #[error("the template has no function named {0}")]
-    NoFunction(String),
-    /// No event source mapping delivers to this function.
-    #[error("the template has no event source mapping of {0}")]
-    NoMapping(String),
-    /// AWS would refuse the settings of an event source mapping.
-    #[error("{at}: {cause}")]
-    Refused {
-        /// The path of the setting.
-        at: String,
-        /// The reason.
-        cause: InvalidSettings,
-    },
-}
+use properties::Lines;
 
 /// A resource whose references are all resolved.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Resource {
+    /// The logical id: the key of the resource in the template.
+    pub id: String,
     /// The `Type` of the resource, for example `AWS::Kinesis::Stream`.
     pub kind: String,
-    /// The `Properties` of the resource. A reference to another resource is resolved to that resource's name or ARN.
+    /// The name of the resource: the one that the template gives, or the one that AWS would generate. An API's and a
+    /// key's name is its id.
+    pub name: String,
+    /// The ARN of the resource, if resources of its kind have one that is known here.
+    pub arn: Option<String>,
+    /// The `Properties` of the resource, with `Globals` merged in. A role or an API that SAM would add has none.
     pub properties: Map<String, Value>,
+    /// The names of the resource's further attributes, for example `DeletionPolicy`.
+    pub attributes: Vec<String>,
+    /// True if the template does not have the resource and SAM would add it.
+    pub implied: bool,
+    lines: Lines,
+}
+
+/// An output.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Output {
+    /// The name of the output.
+    pub name: String,
+    /// The value.
+    pub value: String,
+    /// The name under which later templates can import the value.
+    pub export: Option<String>,
 }
 
 /// A template with its parameters, resolved as `CloudFormation` does.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Template {
-    /// The resources, by their logical ids.
-    pub resources: BTreeMap<String, Resource>,
-    globals: Map<String, Value>,
+    /// The resources in the order of the template, and after them the roles and the API that SAM would add.
+    pub resources: Vec<Resource>,
+    /// The outputs, in the order of the template.
+    pub outputs: Vec<Output>,
+    /// The names of the declared parameters.
+    pub parameters: BTreeSet<String>,
 }
 
 impl Template {
-    /// Reads a template for a stack named `stack`. `parameters` override the defaults of the template.
+    /// Reads a template. `parameters` override the defaults of the template.
     ///
     /// # Errors
     ///
     /// [`TemplateError`] names the faulty place of the template, and the rule that the place breaks.
-    pub fn of(text: &str, stack: &str, parameters: &[(&str, &str)]) -> Result<Self, TemplateError> {
-        read::template(text, stack, parameters)
+    pub fn of(
+        text: &str,
+        stack: &Stack,
+        parameters: &[(&str, &str)],
+    ) -> Result<Self, TemplateError> {
+        let template = Self::after(text, stack, parameters, &[])?;
+        let declared = |name: &&str| template.parameters.contains(*name);
+        let mut given = parameters.iter().map(|(name, _)| *name);
+        match given.find(|name| !declared(name)) {
+            Some(unknown) => Err(TemplateError::NoParameter(unknown.to_owned())),
+            None => Ok(template),
+        }
     }
+
+    /// Reads a template after others, whose exports it can import. Parameters that the template does not declare are
+    /// taken to be meant for another one.
+    ///
+    /// # Errors
+    ///
+    /// [`TemplateError`] names the faulty place of the template, and the rule that the place breaks.
+    pub fn after(
+        text: &str,
+        stack: &Stack,
+        parameters: &[(&str, &str)],
+        earlier: &[Self],
+    ) -> Result<Self, TemplateError> {
+        let outputs = earlier.iter().flat_map(|template| &template.outputs);
+        let exports =
+            outputs.filter_map(|output| Some((output.export.clone()?, output.value.clone())));
+        let exports: BTreeMap<_, _> = exports.collect();
+        read::template(text, stack, parameters, &exports)
+    }
+
+    /// The resource of this logical id.
+    #[must_use]
+    pub fn resource(&self, id: &str) -> Option<&Resource> {
+        self.resources.iter().find(|resource| resource.id == id)
+    }
+}
+
+/// Reads a document of YAML or JSON in which nothing is resolved, for example the definition of an API.
+///
+/// # Errors
+///
+/// [`TemplateError::NotYaml`] if the text is neither, or has tags.
+pub fn document(text: &str) -> Result<Value, TemplateError> {
+    let value = node::Node::parse(text)?.to_value();
+    value.ok_or_else(|| TemplateError::NotYaml("a document must have no tags".to_owned()))
 }

@@ -1,251 +1,311 @@
-//! Reads YAML, and resolves the references in its resources.
+//! Reads the sections of a template, and resolves its resources and outputs.
 
 use std::collections::BTreeMap;
 
-use saphyr::{LoadableYamlNode, Scalar, Yaml};
 use serde_json::{Map, Value};
 
-use crate::{ACCOUNT, REGION, Resource, Template, TemplateError};
+use crate::{
+    Output, Resource, Stack, Template, TemplateError,
+    error::At,
+    node::{Data, Entry, Node},
+    parameters,
+    properties::Lines,
+    sam,
+    scope::{Declared, Scope, Trail},
+};
 
-/// A property with this value counts as missing.
-const NO_VALUE: &str = "AWS::NoValue";
+/// The macro that makes a template a SAM template.
+const SAM: &str = "AWS::Serverless-2016-10-31";
 
+/// The sections that a template may have.
+const SECTIONS: [&str; 10] = [
+    "AWSTemplateFormatVersion",
+    "Conditions",
+    "Description",
+    "Globals",
+    "Mappings",
+    "Metadata",
+    "Outputs",
+    "Parameters",
+    "Resources",
+    "Transform",
+];
+
+/// Attributes of a resource besides its type, properties and condition.
+const ATTRIBUTES: [&str; 6] = [
+    "CreationPolicy",
+    "DeletionPolicy",
+    "DependsOn",
+    "Metadata",
+    "UpdatePolicy",
+    "UpdateReplacePolicy",
+];
+
+/// Reads a template. Parameters that the template does not declare are ignored.
 pub(crate) fn template(
     text: &str,
-    stack: &str,
-    parameters: &[(&str, &str)],
+    stack: &Stack,
+    given: &[(&str, &str)],
+    exports: &BTreeMap<String, String>,
 ) -> Result<Template, TemplateError> {
-    let documents = Yaml::load_from_str(text);
-    let documents = documents.map_err(|error| TemplateError::NotYaml(error.to_string()))?;
-    let root = documents
-        .first()
-        .ok_or_else(|| malformed("the template", "a mapping"))?;
-    let mut reading = Reading {
-        names: BTreeMap::from([
-            ("AWS::StackName".to_owned(), stack.into()),
-            ("AWS::Region".to_owned(), REGION.into()),
-            ("AWS::AccountId".to_owned(), ACCOUNT.into()),
-            ("AWS::Partition".to_owned(), "aws".into()),
-            ("AWS::URLSuffix".to_owned(), "amazonaws.com".into()),
-            (NO_VALUE.to_owned(), Value::Null),
-        ]),
-        conditions: BTreeMap::new(),
-        resources: root.as_mapping_get("Resources"),
+    let root = Node::parse(text)?;
+    check_sections(&root)?;
+    let declared = section(&root, "Parameters")?;
+    let values = parameters::take(declared, given, &At::root("Parameters", root.line))?;
+    let mut scope = Scope {
+        stack,
+        parameters: values,
+        mappings: section(&root, "Mappings")?,
+        conditions: section(&root, "Conditions")?,
+        resources: vec![],
+        exports,
+        trail: Trail::default(),
     };
-    reading.take_parameters(root.as_mapping_get("Parameters"), parameters)?;
-    for (name, condition) in entries(root.as_mapping_get("Conditions")) {
-        let holds = reading.resolve(condition, &format!("Conditions.{name}"))?;
-        let holds = holds.as_bool();
-        let holds = holds.ok_or_else(|| malformed(&format!("Conditions.{name}"), "a condition"))?;
-        reading.conditions.insert(name.to_owned(), holds);
+    for condition in scope.conditions {
+        let section = At::root("Conditions", condition.line);
+        scope.holds(&condition.key, &section.key(&condition.key, condition.line))?;
     }
-    let mut resources = BTreeMap::new();
-    for (name, resource) in entries(reading.resources) {
-        if reading.is_there(resource, name)? {
-            resources.insert(name.to_owned(), reading.resource(resource, name)?);
-        }
-    }
-    let globals = match root.as_mapping_get("Globals") {
-        Some(globals) => reading.resolve(globals, "Globals")?,
-        None => Value::Null,
+    scope.resources = declared_resources(&root)?;
+    let resources = resources(&scope)?;
+    let outputs = outputs(section(&root, "Outputs")?, &scope)?;
+    let parameters = declared.iter().map(|entry| entry.key.clone()).collect();
+    Ok(Template {
+        resources,
+        outputs,
+        parameters,
+    })
+}
+
+fn check_sections(root: &Node) -> Result<(), TemplateError> {
+    let Data::Map(sections) = &root.data else {
+        return Err(At::root("the template", root.line).must("a mapping"));
     };
-    let globals = globals.as_object().cloned().unwrap_or_default();
-    Ok(Template { resources, globals })
-}
-
-fn malformed(at: &str, rule: &'static str) -> TemplateError {
-    TemplateError::Malformed {
-        at: at.to_owned(),
-        rule,
-    }
-}
-
-/// The entries of a YAML mapping whose keys are text.
-fn entries<'a, 'i>(of: Option<&'a Yaml<'i>>) -> impl Iterator<Item = (&'a str, &'a Yaml<'i>)> {
-    let mapping = of.and_then(Yaml::as_mapping);
-    let entries = mapping.into_iter().flatten();
-    entries.filter_map(|(key, value)| Some((key.as_str()?, value)))
-}
-
-struct Reading<'a, 'i> {
-    /// The values that `!Ref` and `!Sub` can name besides resources: parameters and pseudo parameters.
-    names: BTreeMap<String, Value>,
-    conditions: BTreeMap<String, bool>,
-    resources: Option<&'a Yaml<'i>>,
-}
-
-impl<'i> Reading<'_, 'i> {
-    fn take_parameters(
-        &mut self,
-        declared: Option<&Yaml<'i>>,
-        given: &[(&str, &str)],
-    ) -> Result<(), TemplateError> {
-        for (name, parameter) in entries(declared) {
-            if let Some(default) = parameter.as_mapping_get("Default") {
-                // The value of a parameter is text, even if its default is written as a number or a truth value.
-                let value = match self.resolve(default, name)? {
-                    Value::String(text) => text,
-                    other => other.to_string(),
-                };
-                self.names.insert(name.to_owned(), value.into());
-            }
+    for entry in sections {
+        let at = At::root(&entry.key, entry.line);
+        if !SECTIONS.contains(&entry.key.as_str()) {
+            return Err(at.unsupported(""));
         }
-        for (name, value) in given {
-            if !entries(declared).any(|(known, _)| known == *name) {
-                return Err(TemplateError::NoParameter((*name).to_owned()));
-            }
-            self.names.insert((*name).to_owned(), (*value).into());
+        if entry.key == "Transform" {
+            check_transform(&entry.value, &at)?;
         }
-        Ok(())
     }
+    Ok(())
+}
 
-    fn is_there(&self, resource: &Yaml<'i>, name: &str) -> Result<bool, TemplateError> {
-        let condition = resource.as_mapping_get("Condition").and_then(Yaml::as_str);
-        condition.map_or(Ok(true), |condition| self.holds(condition, name))
+fn check_transform(transform: &Node, at: &At<'_>) -> Result<(), TemplateError> {
+    let only = std::slice::from_ref(transform);
+    let macros = match &transform.data {
+        Data::List(items) => items,
+        _ => only,
+    };
+    if macros.iter().all(|name| name.as_text() == Some(SAM)) {
+        return Ok(());
     }
+    Err(at.unsupported(&format!("the only macro is {SAM}")))
+}
 
-    fn holds(&self, condition: &str, at: &str) -> Result<bool, TemplateError> {
-        let found = self.conditions.get(condition).copied();
-        found.ok_or_else(|| dangling(at, &format!("condition {condition}")))
+/// The entries of a section; none if the template does not have it.
+fn section<'n>(root: &'n Node, name: &str) -> Result<&'n [Entry], TemplateError> {
+    match root.entry(name) {
+        None => Ok(&[]),
+        Some(entry) => mapping(&entry.value, &At::root(name, entry.line)),
     }
+}
 
-    fn resource(&self, resource: &Yaml<'i>, name: &str) -> Result<Resource, TemplateError> {
-        let kind = resource.as_mapping_get("Type").and_then(Yaml::as_str);
-        let kind = kind.ok_or_else(|| malformed(&format!("{name}.Type"), "a text"))?;
-        let properties = match resource.as_mapping_get("Properties") {
-            Some(properties) => self.resolve(properties, name)?,
-            None => Value::Null,
+fn mapping<'n>(node: &'n Node, at: &At<'_>) -> Result<&'n [Entry], TemplateError> {
+    match &node.data {
+        Data::Map(entries) => Ok(entries),
+        _ => Err(at.must("a mapping")),
+    }
+}
+
+fn declared_resources(root: &Node) -> Result<Vec<Declared>, TemplateError> {
+    let globals = globals(root)?;
+    let written = section(root, "Resources")?.iter();
+    let mut all: Vec<_> = written
+        .map(|entry| declared(entry, globals))
+        .collect::<Result<_, _>>()?;
+    let implied = sam::implied(&all, globals);
+    // A resource that the template writes itself stands before one that SAM would add.
+    let new = |implied: &Declared| !all.iter().any(|written| written.id == implied.id);
+    let implied: Vec<_> = implied.into_iter().filter(new).collect();
+    all.extend(implied);
+    for resource in &all {
+        check_dependencies(resource, root, &all)?;
+    }
+    Ok(all)
+}
+
+fn globals(root: &Node) -> Result<Option<&Node>, TemplateError> {
+    for entry in section(root, "Globals")? {
+        let known = ["Function", "Api", "SimpleTable", "StateMachine"];
+        if !known.contains(&entry.key.as_str()) {
+            let globals = At::root("Globals", entry.line);
+            return Err(globals.key(&entry.key, entry.line).unsupported(""));
+        }
+    }
+    Ok(root.get("Globals"))
+}
+
+fn declared(entry: &Entry, globals: Option<&Node>) -> Result<Declared, TemplateError> {
+    let at = At::root(&entry.key, entry.line);
+    let attributes = mapping(&entry.value, &at)?;
+    let text = |name: &str| {
+        entry
+            .value
+            .get(name)
+            .map(|value| (value.as_text(), value.line))
+    };
+    let kind = match text("Type") {
+        Some((Some(kind), _)) => kind.to_owned(),
+        _ => return Err(at.key("Type", entry.line).must("a text")),
+    };
+    let condition = match text("Condition") {
+        None => None,
+        Some((Some(name), _)) => Some(name.to_owned()),
+        Some((None, line)) => {
+            return Err(at.key("Condition", line).must("the name of a condition"));
+        }
+    };
+    let mut others = vec![];
+    for attribute in attributes {
+        match attribute.key.as_str() {
+            "Type" | "Properties" | "Condition" => {}
+            known if ATTRIBUTES.contains(&known) => others.push(known.to_owned()),
+            unknown => return Err(at.key(unknown, attribute.line).unsupported("")),
+        }
+    }
+    let own = entry.value.get("Properties");
+    let global = sam::section(&kind).and_then(|section| globals?.get(section));
+    let properties = match (global, own) {
+        (Some(global), Some(own)) => Some(sam::merged(global, own)),
+        (global, own) => own.or(global).cloned(),
+    };
+    Ok(Declared {
+        id: entry.key.clone(),
+        kind,
+        line: entry.line,
+        properties,
+        condition,
+        attributes: others,
+        implied: false,
+    })
+}
+
+/// Checks that the resources of `DependsOn` exist. Nothing depends on their order here.
+fn check_dependencies(of: &Declared, root: &Node, all: &[Declared]) -> Result<(), TemplateError> {
+    let written = root.get("Resources").and_then(|set| set.get(&of.id));
+    let Some(depends) = written.and_then(|set| set.entry("DependsOn")) else {
+        return Ok(());
+    };
+    let resource = At::root(&of.id, of.line);
+    let at = resource.key("DependsOn", depends.line);
+    let only = std::slice::from_ref(&depends.value);
+    let names = match &depends.value.data {
+        Data::List(items) => items,
+        _ => only,
+    };
+    for name in names {
+        let name = name
+            .as_text()
+            .ok_or_else(|| at.must("a logical id or a list of them"))?;
+        if !all.iter().any(|known| known.id == name) {
+            return Err(at.dangling(name));
+        }
+    }
+    Ok(())
+}
+
+fn resources(scope: &Scope<'_>) -> Result<Vec<Resource>, TemplateError> {
+    let mut resources = vec![];
+    for declared in &scope.resources {
+        let at = At::root(&declared.id, declared.line);
+        let is_there = match &declared.condition {
+            Some(condition) => scope.holds(condition, &at)?,
+            None => true,
         };
-        Ok(Resource {
-            kind: kind.to_owned(),
-            properties: properties.as_object().cloned().unwrap_or_default(),
-        })
-    }
-
-    /// A value with all references resolved. Null stands for `AWS::NoValue`.
-    fn resolve(&self, value: &Yaml<'i>, at: &str) -> Result<Value, TemplateError> {
-        match value {
-            Yaml::Tagged(tag, inner) => self.call(&tag.suffix, inner, at),
-            Yaml::Mapping(_) => {
-                let mut resolved = Map::new();
-                for (name, value) in entries(Some(value)) {
-                    let value = self.resolve(value, &format!("{at}.{name}"))?;
-                    if !value.is_null() {
-                        resolved.insert(name.to_owned(), value);
-                    }
-                }
-                Ok(resolved.into())
-            }
-            Yaml::Sequence(values) => {
-                let mut resolved = vec![];
-                for (place, value) in values.iter().enumerate() {
-                    let value = self.resolve(value, &format!("{at}[{place}]"))?;
-                    if !value.is_null() {
-                        resolved.push(value);
-                    }
-                }
-                Ok(resolved.into())
-            }
-            Yaml::Value(Scalar::Integer(number)) => Ok((*number).into()),
-            Yaml::Value(Scalar::Boolean(truth)) => Ok((*truth).into()),
-            Yaml::Value(Scalar::FloatingPoint(number)) => Ok(number.into_inner().into()),
-            Yaml::Value(Scalar::Null) => Ok(Value::Null),
-            Yaml::Value(Scalar::String(text)) => Ok(text.as_ref().into()),
-            _ => Err(malformed(at, "a value that YAML knows")),
+        if is_there {
+            resources.push(resource(declared, scope)?);
         }
     }
-
-    fn call(&self, function: &str, of: &Yaml<'i>, at: &str) -> Result<Value, TemplateError> {
-        match function {
-            "Ref" => self.reference(text(of, at)?, at),
-            "GetAtt" => {
-                let (name, attribute) = text(of, at)?
-                    .split_once('.')
-                    .ok_or_else(|| malformed(at, "a resource, a dot and an attribute"))?;
-                self.attribute(name, attribute, at)
-            }
-            "Sub" => self.substituted(text(of, at)?, at),
-            "Equals" => {
-                let [left, right] = arguments(of, at)?;
-                Ok((self.resolve(left, at)? == self.resolve(right, at)?).into())
-            }
-            "Not" => {
-                let [condition] = arguments(of, at)?;
-                let holds = self.resolve(condition, at)?.as_bool();
-                Ok((!holds.ok_or_else(|| malformed(at, "the opposite of a condition"))?).into())
-            }
-            "If" => {
-                let [condition, then, otherwise] = arguments(of, at)?;
-                let holds = self.holds(text(condition, at)?, at)?;
-                self.resolve(if holds { then } else { otherwise }, at)
-            }
-            _ => Err(malformed(
-                at,
-                "made by Ref, GetAtt, Sub, Equals, Not or If, for no other function is read",
-            )),
-        }
-    }
-
-    /// The value of a parameter, or the name that the template gives to a resource.
-    fn reference(&self, name: &str, at: &str) -> Result<Value, TemplateError> {
-        if let Some(value) = self.names.get(name) {
-            return Ok(value.clone());
-        }
-        let found = entries(self.resources).find(|(known, _)| *known == name);
-        let (_, resource) = found.ok_or_else(|| dangling(at, name))?;
-        let named = entries(resource.as_mapping_get("Properties"))
-            .find(|(property, _)| property.ends_with("Name") || *property == "Name");
-        match named {
-            Some((_, set)) => self.resolve(set, at),
-            None => Ok(name.into()),
-        }
-    }
-
-    fn attribute(&self, name: &str, attribute: &str, at: &str) -> Result<Value, TemplateError> {
-        let of = self.reference(name, at)?;
-        let of = of
-            .as_str()
-            .ok_or_else(|| malformed(at, "an attribute of a resource"))?;
-        Ok(format!("{of}.{attribute}").into())
-    }
-
-    fn substituted(&self, text: &str, at: &str) -> Result<Value, TemplateError> {
-        let mut parts = text.split("${");
-        let mut whole = parts.next().unwrap_or_default().to_owned();
-        for part in parts {
-            let (name, rest) = part
-                .split_once('}')
-                .ok_or_else(|| malformed(at, "a text whose every ${ ends with }"))?;
-            let value = match name.split_once('.') {
-                Some((name, attribute)) => self.attribute(name, attribute, at)?,
-                None => self.reference(name, at)?,
-            };
-            match value {
-                Value::String(value) => whole.push_str(&value),
-                other => whole.push_str(&other.to_string()),
-            }
-            whole.push_str(rest);
-        }
-        Ok(whole.into())
-    }
+    Ok(resources)
 }
 
-fn dangling(at: &str, name: &str) -> TemplateError {
-    TemplateError::Dangling {
-        at: at.to_owned(),
-        name: name.to_owned(),
+fn resource(declared: &Declared, scope: &Scope<'_>) -> Result<Resource, TemplateError> {
+    let at = At::root(&declared.id, declared.line);
+    let resolved = match &declared.properties {
+        Some(properties) => Some(scope.resolve(properties, &at)?),
+        None => None,
+    };
+    let mut lines = Lines::from(declared.line);
+    let mut properties = Map::new();
+    if let Some(resolved) = resolved {
+        let entries = mapping(&resolved, &at)?;
+        lines.note_entries(entries, "");
+        properties = values(entries, &at)?;
     }
+    Ok(Resource {
+        id: declared.id.clone(),
+        kind: declared.kind.clone(),
+        name: scope.name(declared)?,
+        arn: scope.arn(declared)?,
+        properties,
+        attributes: declared.attributes.clone(),
+        implied: declared.implied,
+        lines,
+    })
 }
 
-fn text<'a>(of: &'a Yaml<'_>, at: &str) -> Result<&'a str, TemplateError> {
-    of.as_str().ok_or_else(|| malformed(at, "a text"))
+fn values(entries: &[Entry], at: &At<'_>) -> Result<Map<String, Value>, TemplateError> {
+    let value = |entry: &Entry| {
+        let value = entry.value.to_value();
+        let value = value.ok_or_else(|| at.key(&entry.key, entry.line).must("resolved"))?;
+        Ok((entry.key.clone(), value))
+    };
+    entries.iter().map(value).collect()
 }
 
-fn arguments<'a, 'i, const N: usize>(
-    of: &'a Yaml<'i>,
-    at: &str,
-) -> Result<[&'a Yaml<'i>; N], TemplateError> {
-    let list: Vec<_> = of.as_vec().into_iter().flatten().collect();
-    let list = list.try_into();
-    list.map_err(|_| malformed(at, "a list of as many arguments as the function takes"))
+fn outputs(section: &[Entry], scope: &Scope<'_>) -> Result<Vec<Output>, TemplateError> {
+    let root = At::root("Outputs", 1);
+    let mut outputs = vec![];
+    for entry in section {
+        let at = root.key(&entry.key, entry.line);
+        let is_there = match entry.value.get("Condition").and_then(Node::as_text) {
+            Some(condition) => scope.holds(condition, &at)?,
+            None => true,
+        };
+        if is_there {
+            outputs.push(output(entry, &at, scope)?);
+        }
+    }
+    Ok(outputs)
+}
+
+fn output(entry: &Entry, at: &At<'_>, scope: &Scope<'_>) -> Result<Output, TemplateError> {
+    for part in mapping(&entry.value, at)? {
+        if !["Value", "Description", "Export", "Condition"].contains(&part.key.as_str()) {
+            return Err(at.key(&part.key, part.line).unsupported(""));
+        }
+    }
+    let value = entry.value.get("Value");
+    let value = value.ok_or_else(|| at.key("Value", entry.line).must("given"))?;
+    let export = match entry.value.get("Export") {
+        None => None,
+        Some(export) => {
+            let at = at.key("Export", export.line);
+            let name = export
+                .get("Name")
+                .ok_or_else(|| at.must("a mapping with Name"))?;
+            let name = scope.text(name, &at)?;
+            if scope.exports.contains_key(&name) {
+                return Err(at.must(format!("new, and {name} is exported already")));
+            }
+            Some(name)
+        }
+    };
+    Ok(Output {
+        name: entry.key.clone(),
+        value: scope.text(value, &at.key("Value", value.line))?,
+        export,
+    })
 }

@@ -1,13 +1,162 @@
 //! The settings of functions and event source mappings in a template.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
-use serde_json::{Map, Value};
-use source_mapping::{Destination, Millis, Reads, Settings, StartingPosition};
+use source_mapping::{
+    Destination, InvalidSettings, Mapping, Millis, Names, Reads, Settings, StartingPosition,
+};
 
-use crate::{Resource, Template, TemplateError};
+use crate::{Properties, Resource, Template, TemplateError};
 
-/// A function, with the settings that a runtime needs.
+/// The settings of a Kinesis stream's event source mapping.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StreamMapping {
+    /// The settings by which records are delivered.
+    pub settings: Settings,
+    /// The ARN of the destination of reports on discarded batches.
+    pub destination_arn: Option<String>,
+}
+
+impl StreamMapping {
+    /// Reads the settings from the properties of an `AWS::Lambda::EventSourceMapping`, or of a SAM function's event of
+    /// type `Kinesis`. The caller reads the function and the source: the ARNs in `names`, and the stream's retention.
+    ///
+    /// # Errors
+    ///
+    /// [`TemplateError`] names the property and the rule that it breaks.
+    pub fn read(
+        set: &Properties<'_>,
+        source_arn: &str,
+        names: Names,
+        retention: Duration,
+    ) -> Result<Self, TemplateError> {
+        let mut settings = Settings::new(starting_position(set)?);
+        if let Some(size) = set.number("BatchSize")? {
+            settings.batch_size = size;
+        }
+        if let Some(window) = set.number::<u32>("MaximumBatchingWindowInSeconds")? {
+            settings.batching_window = Duration::from_secs(window.into());
+        }
+        if let Some(factor) = set.number("ParallelizationFactor")? {
+            settings.parallelization_factor = factor;
+        }
+        settings.maximum_retry_attempts = set.bound("MaximumRetryAttempts")?;
+        settings.maximum_record_age = set
+            .bound::<u32>("MaximumRecordAgeInSeconds")?
+            .map(|seconds| Duration::from_secs(seconds.into()));
+        settings.bisect_batch_on_function_error =
+            set.truth("BisectBatchOnFunctionError")?.unwrap_or(false);
+        settings.enabled = set.truth("Enabled")?.unwrap_or(true);
+        settings.report_batch_item_failures = reports_failures(set)?;
+        let destination_arn = destination_arn(set)?;
+        settings.on_failure = match &destination_arn {
+            Some(arn) => Some(destination(arn, set)?),
+            None => None,
+        };
+        settings.reads = if source_arn.contains("/consumer/") {
+            Reads::FanOut
+        } else {
+            Reads::Shared
+        };
+        settings.names = names;
+        settings.retention = retention;
+        for pattern in filters(set)? {
+            let refused = |cause| TemplateError::Refused {
+                place: set.place("FilterCriteria"),
+                cause,
+            };
+            settings = settings.filter(&pattern).map_err(refused)?;
+        }
+        check(&settings, set)?;
+        Ok(Self {
+            settings,
+            destination_arn,
+        })
+    }
+}
+
+/// The patterns of `FilterCriteria`; empty if there are none.
+///
+/// # Errors
+///
+/// [`TemplateError::Malformed`] if a filter is no `Pattern`.
+pub fn filters(set: &Properties<'_>) -> Result<Vec<String>, TemplateError> {
+    let patterns = set.within("FilterCriteria", |criteria| {
+        criteria.each("Filters", |filter| filter.required("Pattern"))
+    })?;
+    Ok(patterns.unwrap_or_default())
+}
+
+/// True if `FunctionResponseTypes` has `ReportBatchItemFailures`.
+///
+/// # Errors
+///
+/// [`TemplateError::Malformed`] if the list has anything else.
+pub fn reports_failures(set: &Properties<'_>) -> Result<bool, TemplateError> {
+    let types = set.texts("FunctionResponseTypes")?;
+    if types.iter().any(|known| known != "ReportBatchItemFailures") {
+        let rule = "a list of ReportBatchItemFailures";
+        return Err(set.must("FunctionResponseTypes", rule));
+    }
+    Ok(!types.is_empty())
+}
+
+fn starting_position(set: &Properties<'_>) -> Result<StartingPosition, TemplateError> {
+    let timestamp = set.get("StartingPositionTimestamp", "seconds since 1970", |value| {
+        let seconds = value.as_f64().or_else(|| value.as_str()?.parse().ok());
+        let duration = Duration::try_from_secs_f64(seconds?).ok()?;
+        u64::try_from(duration.as_millis()).ok().map(Millis)
+    })?;
+    match set.text("StartingPosition")?.as_deref() {
+        Some("TRIM_HORIZON") => Ok(StartingPosition::TrimHorizon),
+        Some("LATEST") => Ok(StartingPosition::Latest),
+        Some("AT_TIMESTAMP") => {
+            let missing = || set.must("StartingPositionTimestamp", "seconds since 1970");
+            Ok(StartingPosition::AtTimestamp(
+                timestamp.ok_or_else(missing)?,
+            ))
+        }
+        _ => Err(set.must("StartingPosition", "TRIM_HORIZON, LATEST or AT_TIMESTAMP")),
+    }
+}
+
+fn destination_arn(set: &Properties<'_>) -> Result<Option<String>, TemplateError> {
+    let destination = set.within("DestinationConfig", |config| {
+        config.within("OnFailure", |destination| {
+            // The type only says what SAM makes where the destination is missing.
+            destination.text("Type")?;
+            destination.required("Destination")
+        })
+    })?;
+    Ok(destination.flatten())
+}
+
+fn destination(arn: &str, set: &Properties<'_>) -> Result<Destination, TemplateError> {
+    match arn.split(':').nth(2) {
+        Some("s3") => Ok(Destination::S3),
+        Some("sqs") => Ok(Destination::Sqs),
+        Some("sns") => Ok(Destination::Sns),
+        _ => {
+            let rule = "the ARN of a bucket, a queue or a topic";
+            Err(set.must("DestinationConfig.OnFailure.Destination", rule))
+        }
+    }
+}
+
+/// Checks the limits of the settings.
+fn check(settings: &Settings, set: &Properties<'_>) -> Result<(), TemplateError> {
+    let refused = |cause: InvalidSettings| {
+        let place = match &cause {
+            InvalidSettings::OutOfRange { setting, .. } => set.place(setting),
+            InvalidSettings::Filter(_) => set.place("FilterCriteria"),
+        };
+        TemplateError::Refused { place, cause }
+    };
+    let made = Mapping::new(settings.clone(), Millis(0));
+    made.map(|_| ()).map_err(refused)
+}
+
+/// A function, with the settings that a simulation needs.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Function {
     /// The name of the function.
@@ -17,7 +166,7 @@ pub struct Function {
     /// The memory of the function, in MB.
     pub memory: u64,
     /// The environment variables, by name.
-    pub environment: Map<String, Value>,
+    pub environment: BTreeMap<String, String>,
 }
 
 impl Template {
@@ -27,269 +176,103 @@ impl Template {
     ///
     /// [`TemplateError::Malformed`] if a function has invalid settings.
     pub fn functions(&self) -> Result<Vec<Function>, TemplateError> {
-        let found = self.of_kind("AWS::Serverless::Function");
-        found
-            .map(|(id, function)| self.function_of(id, function))
-            .collect()
+        self.function_resources().map(function).collect()
     }
 
     /// The function of this name.
     ///
     /// # Errors
     ///
-    /// [`TemplateError::NoFunction`], or [`TemplateError::Malformed`] if any function has invalid settings.
+    /// [`TemplateError::NoFunction`], or [`TemplateError::Malformed`] if the function has invalid settings.
     pub fn function(&self, name: &str) -> Result<Function, TemplateError> {
-        let mut all = self.functions()?.into_iter();
-        let found = all.find(|function| function.name == name);
-        found.ok_or_else(|| TemplateError::NoFunction(name.to_owned()))
+        let found = self.function_resources().find(|known| known.name == name);
+        function(found.ok_or_else(|| TemplateError::NoFunction(name.to_owned()))?)
     }
 
-    /// The names of the functions that have an event source mapping.
+    /// The names of the functions that have an event source mapping, in the order of the mappings' logical ids.
     pub fn mapped(&self) -> impl Iterator<Item = &str> {
-        let mappings = self.of_kind("AWS::Lambda::EventSourceMapping");
-        mappings.filter_map(|(_, mapping)| mapping.properties.get("FunctionName")?.as_str())
+        let mut mappings: Vec<_> = self.of_kind("AWS::Lambda::EventSourceMapping").collect();
+        mappings.sort_by_key(|mapping| &mapping.id);
+        mappings.into_iter().filter_map(mapped_function)
     }
 
-    /// The settings of this function's event source mapping, with the retention of the Kinesis stream.
+    /// The settings of this function's event source mapping of a Kinesis stream.
     ///
     /// # Errors
     ///
     /// [`TemplateError::NoMapping`], or the error of an invalid setting.
     pub fn mapping(&self, function: &str) -> Result<Settings, TemplateError> {
         let mut mappings = self.of_kind("AWS::Lambda::EventSourceMapping");
-        let found = mappings.find(|(_, mapping)| {
-            mapping
-                .properties
-                .get("FunctionName")
-                .and_then(Value::as_str)
-                == Some(function)
-        });
-        let (id, mapping) = found.ok_or_else(|| TemplateError::NoMapping(function.to_owned()))?;
-        self.settings(
-            &At {
-                id,
-                set: &mapping.properties,
-            },
-            function,
-        )
-    }
-
-    fn of_kind(&self, kind: &'static str) -> impl Iterator<Item = (&str, &Resource)> {
-        let all = self.resources.iter();
-        let of_kind = all.filter(move |(_, resource)| resource.kind == kind);
-        of_kind.map(|(id, resource)| (id.as_str(), resource))
-    }
-
-    fn function_of(&self, id: &str, function: &Resource) -> Result<Function, TemplateError> {
-        let mut set = self
-            .globals
-            .get("Function")
-            .and_then(Value::as_object)
-            .cloned();
-        let set = set.get_or_insert_default();
-        let variables = |set: &Map<String, Value>| {
-            let variables = set.get("Environment").and_then(|all| all.get("Variables"));
-            variables
-                .and_then(Value::as_object)
-                .cloned()
-                .unwrap_or_default()
-        };
-        let mut environment = variables(set);
-        environment.extend(variables(&function.properties));
-        set.extend(function.properties.clone());
-        let at = At { id, set };
-        Ok(Function {
-            name: at.text("FunctionName")?.unwrap_or(id).to_owned(),
-            timeout: Duration::from_secs(at.number("Timeout")?.unwrap_or(3)),
-            memory: at.number("MemorySize")?.unwrap_or(128),
-            environment,
+        let found = mappings.find(|mapping| mapped_function(mapping) == Some(function));
+        let mapping = found.ok_or_else(|| TemplateError::NoMapping(function.to_owned()))?;
+        mapping.read(|set| {
+            let source = set.required("EventSourceArn")?;
+            let names = self.names(function, &source);
+            let retention = self.retention(&names.stream_arn)?;
+            let read = StreamMapping::read(set, &source, names, retention)?;
+            set.accept_rest();
+            Ok(read.settings)
         })
     }
 
-    fn settings(&self, at: &At<'_>, function: &str) -> Result<Settings, TemplateError> {
-        let starting_position = match at.text("StartingPosition")? {
-            Some("TRIM_HORIZON") => StartingPosition::TrimHorizon,
-            Some("LATEST") => StartingPosition::Latest,
-            Some("AT_TIMESTAMP") => {
-                let missing = || at.must("StartingPositionTimestamp", "seconds since 1970");
-                let seconds = at
-                    .number("StartingPositionTimestamp")?
-                    .ok_or_else(missing)?;
-                StartingPosition::AtTimestamp(Millis(seconds.saturating_mul(1_000)))
-            }
-            _ => return Err(at.must("StartingPosition", "TRIM_HORIZON, LATEST or AT_TIMESTAMP")),
-        };
-        let mut settings = Settings::new(starting_position);
-        if let Some(size) = at.number("BatchSize")? {
-            settings.batch_size = usize::try_from(size).unwrap_or(usize::MAX);
+    fn names(&self, function: &str, source: &str) -> Names {
+        let stream = source.split_once("/consumer/");
+        let function = self
+            .function_resources()
+            .find(|known| known.name == function);
+        let role = function.and_then(|function| function.properties.get("Role")?.as_str());
+        let known = Names::default();
+        Names {
+            stream_arn: stream.map_or(source, |(stream, _)| stream).to_owned(),
+            function_arn: function
+                .and_then(|function| function.arn.clone())
+                .unwrap_or(known.function_arn),
+            executed_version: known.executed_version,
+            role_arn: role.map_or(known.role_arn, str::to_owned),
         }
-        if let Some(window) = at.number("MaximumBatchingWindowInSeconds")? {
-            settings.batching_window = Duration::from_secs(window);
-        }
-        if let Some(factor) = at.number("ParallelizationFactor")? {
-            settings.parallelization_factor = usize::try_from(factor).unwrap_or(usize::MAX);
-        }
-        let attempts = at.bound("MaximumRetryAttempts")?;
-        settings.maximum_retry_attempts =
-            attempts.map(|attempts| u32::try_from(attempts).unwrap_or(u32::MAX));
-        settings.maximum_record_age = at
-            .bound("MaximumRecordAgeInSeconds")?
-            .map(Duration::from_secs);
-        settings.bisect_batch_on_function_error =
-            at.truth("BisectBatchOnFunctionError")?.unwrap_or(false);
-        settings.enabled = at.truth("Enabled")?.unwrap_or(true);
-        let reports = Value::from("ReportBatchItemFailures");
-        let types = at.list("FunctionResponseTypes")?;
-        settings.report_batch_item_failures = types.contains(&reports);
-        settings.on_failure = self.destination(at)?;
-        settings.names.function_arn = format!(
-            "arn:aws:lambda:{}:{}:function:{function}",
-            crate::REGION,
-            crate::ACCOUNT
-        );
-        let source = at.text("EventSourceArn")?.unwrap_or_default();
-        if source.ends_with(".ConsumerARN") {
-            settings.reads = Reads::FanOut;
-        }
-        settings.retention = self.retention()?;
-        for filter in at.filters()? {
-            let refused = |cause| TemplateError::Refused {
-                at: at.path("FilterCriteria"),
-                cause,
-            };
-            settings = settings.filter(filter).map_err(refused)?;
-        }
-        Ok(settings)
     }
 
-    /// The retention of the template's first Kinesis stream. A template is expected to have only one.
-    fn retention(&self) -> Result<Duration, TemplateError> {
-        let Some((id, stream)) = self.of_kind("AWS::Kinesis::Stream").next() else {
+    /// The retention of this stream; a day if the template does not have the stream.
+    fn retention(&self, stream_arn: &str) -> Result<Duration, TemplateError> {
+        let mut streams = self.of_kind("AWS::Kinesis::Stream");
+        let Some(stream) = streams.find(|stream| stream.arn.as_deref() == Some(stream_arn)) else {
             return Ok(Duration::from_hours(24));
         };
-        let at = At {
-            id,
-            set: &stream.properties,
-        };
-        Ok(Duration::from_hours(
-            at.number("RetentionPeriodHours")?.unwrap_or(24),
-        ))
+        stream.read(|set| {
+            set.accept_rest();
+            let hours: Option<u32> = set.number("RetentionPeriodHours")?;
+            Ok(Duration::from_hours(hours.unwrap_or(24).into()))
+        })
     }
 
-    /// The destination of discarded batches, by the type of the resource that the setting names.
-    fn destination(&self, at: &At<'_>) -> Result<Option<Destination>, TemplateError> {
-        let config = at
-            .set
-            .get("DestinationConfig")
-            .and_then(|set| set.get("OnFailure"));
-        let Some(arn) = config.and_then(|set| set.get("Destination")?.as_str()) else {
-            return Ok(None);
-        };
-        let id = arn.rsplit_once('.').map_or(arn, |(name, _)| name);
-        let named = |(known, resource): &(&String, &Resource)| {
-            let mut names = resource
-                .properties
-                .iter()
-                .filter(|(name, _)| name.ends_with("Name"));
-            known.as_str() == id || names.any(|(_, name)| name == id)
-        };
-        let kind = self
-            .resources
+    /// The resources of this kind, in the order of the template.
+    pub fn of_kind(&self, kind: &str) -> impl Iterator<Item = &Resource> {
+        self.resources
             .iter()
-            .find(named)
-            .map(|(_, resource)| resource.kind.as_str());
-        match kind {
-            Some("AWS::S3::Bucket") => Ok(Some(Destination::S3)),
-            Some("AWS::SQS::Queue") => Ok(Some(Destination::Sqs)),
-            Some("AWS::SNS::Topic") => Ok(Some(Destination::Sns)),
-            _ => Err(at.must(
-                "DestinationConfig",
-                "a bucket, a queue or a topic of the template",
-            )),
-        }
+            .filter(move |resource| resource.kind == kind)
+    }
+
+    fn function_resources(&self) -> impl Iterator<Item = &Resource> {
+        let kinds = ["AWS::Serverless::Function", "AWS::Lambda::Function"];
+        let all = self.resources.iter();
+        all.filter(move |resource| kinds.contains(&resource.kind.as_str()))
     }
 }
 
-/// The properties of a resource, with its id for errors.
-struct At<'a> {
-    id: &'a str,
-    set: &'a Map<String, Value>,
+/// The name of the function to which a mapping delivers.
+fn mapped_function(mapping: &Resource) -> Option<&str> {
+    mapping.properties.get("FunctionName")?.as_str()
 }
 
-impl<'a> At<'a> {
-    fn path(&self, name: &str) -> String {
-        format!("{}.{name}", self.id)
-    }
-
-    fn must(&self, name: &str, rule: &'static str) -> TemplateError {
-        TemplateError::Malformed {
-            at: self.path(name),
-            rule,
-        }
-    }
-
-    fn text(&self, name: &str) -> Result<Option<&'a str>, TemplateError> {
-        self.read(name, "a text", Value::as_str)
-    }
-
-    /// Reads a setting. `rule` is the required form of the setting, in words.
-    fn read<T>(
-        &self,
-        name: &str,
-        rule: &'static str,
-        read: impl FnOnce(&'a Value) -> Option<T>,
-    ) -> Result<Option<T>, TemplateError> {
-        let Some(value) = self.set.get(name) else {
-            return Ok(None);
-        };
-        read(value).map(Some).ok_or_else(|| self.must(name, rule))
-    }
-
-    /// A whole number. A number that comes from a parameter is a text.
-    fn integer(&self, name: &str) -> Result<Option<i64>, TemplateError> {
-        self.read(name, "a whole number", |value| {
-            value.as_i64().or_else(|| value.as_str()?.parse().ok())
+fn function(resource: &Resource) -> Result<Function, TemplateError> {
+    resource.read(|set| {
+        set.accept_rest();
+        let environment = set.within("Environment", |set| set.named_texts("Variables"))?;
+        Ok(Function {
+            name: resource.name.clone(),
+            timeout: Duration::from_secs(set.number::<u32>("Timeout")?.unwrap_or(3).into()),
+            memory: set.number("MemorySize")?.unwrap_or(128),
+            environment: environment.unwrap_or_default(),
         })
-    }
-
-    fn number(&self, name: &str) -> Result<Option<u64>, TemplateError> {
-        let negative = |_| self.must(name, "a whole number that is not negative");
-        let number = self.integer(name)?;
-        number
-            .map(|number| u64::try_from(number).map_err(negative))
-            .transpose()
-    }
-
-    /// A number; `None` for -1, which means no limit.
-    fn bound(&self, name: &str) -> Result<Option<u64>, TemplateError> {
-        match self.integer(name)? {
-            Some(-1) => Ok(None),
-            _ => self.number(name),
-        }
-    }
-
-    fn truth(&self, name: &str) -> Result<Option<bool>, TemplateError> {
-        self.read(name, "true or false", |value| {
-            value.as_bool().or_else(|| value.as_str()?.parse().ok())
-        })
-    }
-
-    fn list(&self, name: &str) -> Result<&'a [Value], TemplateError> {
-        let Some(value) = self.set.get(name) else {
-            return Ok(&[]);
-        };
-        let list = value.as_array().map(Vec::as_slice);
-        list.ok_or_else(|| self.must(name, "a list"))
-    }
-
-    fn filters(&self) -> Result<Vec<&'a str>, TemplateError> {
-        let Some(criteria) = self.set.get("FilterCriteria") else {
-            return Ok(vec![]);
-        };
-        let filters = criteria.get("Filters").and_then(Value::as_array);
-        let filters = filters.ok_or_else(|| self.must("FilterCriteria", "a list of Filters"))?;
-        let pattern = |filter: &'a Value| filter.get("Pattern")?.as_str();
-        let patterns = filters.iter().map(pattern).collect::<Option<_>>();
-        patterns.ok_or_else(|| self.must("FilterCriteria", "filters of a Pattern each"))
-    }
+    })
 }

@@ -1,11 +1,11 @@
-//! Reading templates, and the errors for mistakes in them.
+//! Reading the settings of functions and event source mappings, and the errors for mistakes in them.
 
 #![cfg(test)]
 
 use std::time::Duration;
 
 use source_mapping::{Destination, Millis, Reads, Settings, StartingPosition};
-use template::{Template, TemplateError};
+use template::{Stack, Template, TemplateError};
 
 const TEXT: &str = r#"
 Parameters:
@@ -36,7 +36,7 @@ Resources:
   ReaderShare:
     Type: AWS::Kinesis::StreamConsumer
     Condition: WithShare
-    Properties: { ConsumerName: readers }
+    Properties: { ConsumerName: readers, StreamARN: !GetAtt Log.Arn }
   ReaderFromLog:
     Type: AWS::Lambda::EventSourceMapping
     Properties:
@@ -56,7 +56,7 @@ Resources:
 "#;
 
 fn mapping(parameters: &[(&str, &str)]) -> Settings {
-    let template = Template::of(TEXT, "shop", parameters).unwrap();
+    let template = Template::of(TEXT, &Stack::new("shop"), parameters).unwrap();
     template.mapping("shop-reader").unwrap()
 }
 
@@ -70,6 +70,7 @@ fn each_setting_of_a_mapping_is_read() {
     right.report_batch_item_failures = true;
     right.on_failure = Some(Destination::S3);
     right.retention = Duration::from_hours(8760);
+    right.names.stream_arn = "arn:aws:kinesis:us-east-1:123456789012:stream/shop-log".to_owned();
     right.names.function_arn =
         "arn:aws:lambda:us-east-1:123456789012:function:shop-reader".to_owned();
     let right = right.filter(r#"{"data":{"mode":["own"]}}"#).unwrap();
@@ -87,12 +88,13 @@ fn parameters_stand_before_defaults() {
 
 #[test]
 fn a_function_has_what_is_its_own_and_what_is_global() {
-    let template = Template::of(TEXT, "shop", &[]).unwrap();
+    let template = Template::of(TEXT, &Stack::new("shop"), &[]).unwrap();
     let reader = template.function("shop-reader").unwrap();
     assert_eq!(reader.timeout, Duration::from_mins(1));
     assert_eq!(reader.memory, 512);
-    let right = serde_json::json!({"LEVEL": "debug", "LOG": "shop-log", "STACK": "shop"});
-    assert_eq!(serde_json::Value::from(reader.environment), right);
+    let right = [("LEVEL", "debug"), ("LOG", "shop-log"), ("STACK", "shop")];
+    let right = right.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    assert_eq!(reader.environment, right.into());
     assert_eq!(template.mapped().collect::<Vec<_>>(), ["shop-reader"]);
 }
 
@@ -100,7 +102,7 @@ fn a_function_has_what_is_its_own_and_what_is_global() {
 fn refused(from: &str, to: &str) -> String {
     assert!(TEXT.contains(from), "{from}");
     let text = TEXT.replacen(from, to, 1);
-    let template = Template::of(&text, "shop", &[]);
+    let template = Template::of(&text, &Stack::new("shop"), &[]);
     let read = template.and_then(|template| {
         template.function("shop-reader")?;
         template.mapping("shop-reader")
@@ -129,7 +131,7 @@ fn a_mistake_is_named_with_its_place() {
         (
             "!GetAtt Failed.Arn",
             "!GetAtt Log.Arn",
-            "ReaderFromLog.DestinationConfig must be a bucket, a queue or a topic of the template",
+            "ReaderFromLog.DestinationConfig.OnFailure.Destination must be the ARN of a bucket, a queue or a topic",
         ),
         (
             "!If [SinceATime",
@@ -142,23 +144,31 @@ fn a_mistake_is_named_with_its_place() {
             "the template is no YAML",
         ),
         (
+            "BatchSize: 500",
+            "BatchSize: 20000",
+            "ReaderFromLog.BatchSize: BatchSize must be 1 to 10,000",
+        ),
+        (
             "TRIM_HORIZON",
             "THE_END",
             "ReaderFromLog.StartingPosition must be TRIM_HORIZON, LATEST or AT_TIMESTAMP",
         ),
         (
             "!Ref Log,",
-            "!ImportValue Log,",
-            "Reader.Environment.Variables.LOG must be made by Ref",
+            "!Cidr Log,",
+            "Reader.Environment.Variables.LOG is not supported: this reader does not know the function Cidr",
         ),
     ];
     for (from, to, right) in mistakes {
         let told = refused(from, to);
-        assert!(told.starts_with(right), "{told}");
+        let place = TEXT.find(from).unwrap();
+        let line = TEXT[..place].matches('\n').count() + 1;
+        let right = right.replacen("Reader", &format!("line {line}: Reader"), 1);
+        assert!(told.starts_with(&right), "{told}");
     }
-    let unknown = Template::of(TEXT, "shop", &[("Colour", "red")]);
+    let unknown = Template::of(TEXT, &Stack::new("shop"), &[("Colour", "red")]);
     assert_eq!(unknown, Err(TemplateError::NoParameter("Colour".into())));
-    let template = Template::of(TEXT, "shop", &[]).unwrap();
+    let template = Template::of(TEXT, &Stack::new("shop"), &[]).unwrap();
     let none = template.mapping("shop-writer").unwrap_err().to_string();
     assert_eq!(
         none,
