@@ -1,1 +1,266 @@
 //! Event source mappings: Kinesis and SQS to functions, by the rules of `source-mapping`.
+//!
+//! Each shard of a mapped stream has a reader with a machine of its own. The machine decides what is delivered when; the
+//! reader gives it records, time and the ends of invocations, and stores its checkpoints. After a restart, readers begin
+//! again at the checkpoints. So what was in flight is delivered again.
+
+mod api;
+mod config;
+mod core;
+mod effects;
+mod invocation;
+mod journal;
+mod likely;
+mod machine;
+mod postman;
+mod queue;
+mod queue_event;
+mod reader;
+mod report;
+mod shards;
+mod sources;
+mod status;
+mod stream;
+mod window;
+
+#[cfg(test)]
+mod tests;
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex},
+};
+
+use source_mapping::Change;
+use tokio::sync::broadcast;
+use uuid::Uuid;
+
+pub use config::MappingSpec;
+pub use sources::{Message, QueueSource, ShardInfo, StreamSource};
+pub use status::{Act, BatchView, Counts, MappingEvent, MappingView, ShardView};
+
+use self::{
+    config::{Config, Source, invalid},
+    core::{Core, Live},
+    journal::{Journal, Row},
+    postman::Postman,
+};
+use crate::{
+    error::AwsError,
+    http::{Request, Response},
+    invoke::{Destinations, Invoker},
+    names,
+    store::Store,
+};
+
+/// A listener that is so many events behind misses the oldest ones.
+const FEED: usize = 4096;
+
+/// All event source mappings.
+pub struct Mappings {
+    core: Arc<Core>,
+    /// Held during a change, so that changes of one mapping come one after the other.
+    changing: tokio::sync::Mutex<()>,
+}
+
+impl Mappings {
+    /// Opens the stored mappings, which begin to deliver at once. Call this inside a Tokio runtime, when the other
+    /// services are there.
+    ///
+    /// # Errors
+    ///
+    /// If the store fails.
+    pub fn new(
+        store: Arc<Store>,
+        streams: Arc<dyn StreamSource>,
+        queues: Arc<dyn QueueSource>,
+        invoker: Arc<dyn Invoker>,
+        destinations: Arc<dyn Destinations>,
+    ) -> Result<Arc<Self>, AwsError> {
+        let core = Arc::new(Core {
+            journal: Journal::new(store)?,
+            streams,
+            queues,
+            invoker,
+            destinations,
+            postman: Postman::default(),
+            feed: broadcast::Sender::new(FEED),
+            lives: Mutex::new(BTreeMap::new()),
+        });
+        for row in core.journal.all()? {
+            let live = Arc::new(Live::new(row));
+            core.add(live.clone());
+            live.start(&core)?;
+        }
+        for destination in core.journal.waiting_destinations()? {
+            core.postman.wake(&core, &destination);
+        }
+        let changing = tokio::sync::Mutex::new(());
+        Ok(Arc::new(Self { core, changing }))
+    }
+
+    /// Makes the mapping from a source to a function as declared: creates it, or changes what is different. The starting
+    /// position of an existing mapping stays. Returns the id of the mapping.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidParameterValueException` if the settings are invalid, or the source does not exist.
+    pub async fn ensure(&self, spec: MappingSpec) -> Result<Uuid, AwsError> {
+        let _turn = self.changing.lock().await;
+        let config = Config::of(spec)?;
+        let Some(live) = self.of(&config.function, &config.source) else {
+            return Ok(self.create(config)?.uuid);
+        };
+        let position = live.config().position;
+        self.change(&live, Config { position, ..config }).await?;
+        Ok(live.uuid)
+    }
+
+    /// Lets a mapping read again. It continues where it stopped.
+    ///
+    /// # Errors
+    ///
+    /// `ResourceNotFoundException` 404 if there is no such mapping.
+    pub async fn enable(&self, uuid: Uuid) -> Result<(), AwsError> {
+        self.set_enabled(uuid, true).await
+    }
+
+    /// Stops a mapping. What the function does with batches in flight no longer counts.
+    ///
+    /// # Errors
+    ///
+    /// `ResourceNotFoundException` 404 if there is no such mapping.
+    pub async fn disable(&self, uuid: Uuid) -> Result<(), AwsError> {
+        self.set_enabled(uuid, false).await
+    }
+
+    async fn set_enabled(&self, uuid: Uuid, enabled: bool) -> Result<(), AwsError> {
+        let _turn = self.changing.lock().await;
+        let live = self.find(uuid)?;
+        let config = Config {
+            enabled,
+            ..(*live.config()).clone()
+        };
+        self.change(&live, config).await
+    }
+
+    /// Deletes a mapping and its positions.
+    ///
+    /// # Errors
+    ///
+    /// `ResourceNotFoundException` 404 if there is no such mapping.
+    pub async fn remove(&self, uuid: Uuid) -> Result<(), AwsError> {
+        let _turn = self.changing.lock().await;
+        self.delete(&*self.find(uuid)?).await
+    }
+
+    /// Answers a request to `/2015-03-31/event-source-mappings`.
+    pub async fn serve(&self, request: Request) -> Response {
+        api::serve(self, &request).await
+    }
+
+    /// What mappings do from now on. A listener that falls 4,096 events behind misses the oldest ones.
+    #[must_use]
+    pub fn subscribe(&self) -> broadcast::Receiver<MappingEvent> {
+        self.core.feed.subscribe()
+    }
+
+    /// All mappings as they are now, ordered by their ids.
+    #[must_use]
+    pub fn snapshot(&self) -> Vec<MappingView> {
+        self.core.all().iter().map(|live| live.view()).collect()
+    }
+
+    fn find(&self, uuid: Uuid) -> Result<Arc<Live>, AwsError> {
+        self.core.live(uuid).ok_or_else(not_found)
+    }
+
+    /// The mapping from a source to a function.
+    fn of(&self, function: &str, source: &str) -> Option<Arc<Live>> {
+        self.core.all().into_iter().find(|live| {
+            let config = live.config();
+            config.function == function && config.source == source
+        })
+    }
+
+    /// Creates a mapping. The caller holds `changing`. So do the callers of the next functions.
+    fn create(&self, config: Config) -> Result<Arc<Live>, AwsError> {
+        self.check(&config)?;
+        let row = Row {
+            uuid: Uuid::new_v4(),
+            config,
+            modified: names::now_millis(),
+        };
+        self.core.journal.insert(&row)?;
+        let live = Arc::new(Live::new(row));
+        self.core.add(live.clone());
+        live.start(&self.core)?;
+        self.tell_state(&live);
+        Ok(live)
+    }
+
+    /// Gives a mapping other settings, which take effect at once.
+    async fn change(&self, live: &Arc<Live>, config: Config) -> Result<(), AwsError> {
+        let before = live.config();
+        if *before == config {
+            return Ok(());
+        }
+        let source = self.check(&config)?;
+        let change = match (before.enabled, config.enabled, source) {
+            (true, false, _) => Change::Disable,
+            (_, _, Source::Queue) | (false, _, _) => Change::Enable,
+            (true, true, Source::Stream { name, .. }) => {
+                let retention = self.core.streams.retention(&name)?;
+                Change::Update(Box::new(config.settings(retention)?))
+            }
+        };
+        let row = Row {
+            uuid: live.uuid,
+            config,
+            modified: names::now_millis(),
+        };
+        self.core.journal.update(&row)?;
+        live.set(row);
+        live.stop(change).await;
+        live.start(&self.core)?;
+        self.tell_state(live);
+        Ok(())
+    }
+
+    async fn delete(&self, live: &Live) -> Result<(), AwsError> {
+        live.stop(Change::Delete).await;
+        self.core.journal.remove(live.uuid)?;
+        self.core.remove(live.uuid);
+        let acts = vec![Act::Changed { state: "Deleted" }];
+        self.core.tell(live, None, vec![], acts);
+        Ok(())
+    }
+
+    fn tell_state(&self, live: &Live) {
+        let acts = vec![Act::Changed {
+            state: live.state(),
+        }];
+        self.core.tell(live, None, vec![], acts);
+    }
+
+    /// Checks settings, and that the source exists.
+    fn check(&self, config: &Config) -> Result<Source, AwsError> {
+        let source = config.check()?;
+        let there = match &source {
+            Source::Stream { name, .. } => self.core.streams.topology(name).map(|_| ()),
+            Source::Queue => self.core.queues.changes(&config.source).map(|_| ()),
+        };
+        there.map_err(|error| invalid(format!("EventSourceArn {}: {error}", config.source)))?;
+        Ok(source)
+    }
+}
+
+/// The error of a mapping that does not exist.
+fn not_found() -> AwsError {
+    AwsError::of(
+        404,
+        "ResourceNotFoundException",
+        "The resource you requested does not exist.",
+    )
+    .with("Type", "User")
+}
