@@ -1,1 +1,0 @@
-//! Step Functions: executions of state machines, by `states-language`.
