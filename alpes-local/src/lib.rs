@@ -3,6 +3,7 @@
 
 #![deny(missing_docs)]
 
+pub mod admin;
 pub mod deploy;
 pub mod destinations;
 pub mod dynamodb;
@@ -17,10 +18,13 @@ pub mod logs;
 pub mod mappings;
 pub mod mount;
 pub mod names;
+pub mod options;
 pub mod page;
 pub mod router;
+pub mod runtime;
 pub mod s3;
 pub mod schedules;
+pub mod services;
 pub mod sns;
 pub mod sqs;
 pub mod ssm;

@@ -12,7 +12,7 @@ Runs the Lambda functions of CloudFormation templates on this machine, with the 
 
   --template FILE        a SAM or CloudFormation template; may be repeated, and the templates are deployed in order
   --artifacts DIR        the functions' code: for CodeUri NAME.zip the zip of this name, or the folder NAME with a bootstrap
-  --stack NAME           the name of the stack, and of the first template's stack if there are several   (default local)
+  --stack NAME           the name of the stack, which all templates form together   (default local)
   --parameter NAME=VALUE a parameter of the templates; may be repeated
   --port N               the port on 127.0.0.1   (default 4566)
   --data DIR             the folder of everything that outlives the runtime, or :memory:   (default :memory:)

@@ -12,11 +12,11 @@ use tokio::net::TcpListener;
 
 use crate::{
     admin,
-    deploy::{Deployed, Plan},
+    deploy::Plan,
     http::{self, Handler, Request, Response},
-    names,
     options::{Data, Options},
-    page::{self, Overview},
+    mount::Mount,
+    page::{self, ApiEntry, Link, Overview},
     router::{self, For, Known},
     services::Services,
     store::Store,
@@ -32,7 +32,8 @@ pub struct Runtime {
     pub services: Services,
     /// One deployment at a time.
     deploying: tokio::sync::Mutex<()>,
-    deployed: RwLock<Arc<Deployed>>,
+    deployed: RwLock<Arc<Plan>>,
+    store: Arc<Store>,
     folder: Folder,
 }
 
@@ -116,6 +117,7 @@ impl Runtime {
             services,
             deploying: tokio::sync::Mutex::new(()),
             deployed: RwLock::default(),
+            store,
             folder,
         };
         runtime.deploy().await?;
@@ -131,15 +133,14 @@ impl Runtime {
     pub async fn deploy(&self) -> Result<(), String> {
         let _turn = self.deploying.lock().await;
         let plan = self.plan()?;
-        let before = self.deployed();
-        let deployed = before
-            .replaced_by(plan, &self.services, &self.options.artifacts)
-            .await
-            .map_err(|(what, error)| format!("{what}: {error}"))?;
-        *self
+        let artifacts = &self.options.artifacts;
+        let applied = plan.apply(&self.services, &self.store, artifacts).await;
+        applied.map_err(|(what, error)| format!("{what}: {error}"))?;
+        let mut deployed = self
             .deployed
             .write()
-            .unwrap_or_else(PoisonError::into_inner) = Arc::new(deployed);
+            .unwrap_or_else(PoisonError::into_inner);
+        *deployed = Arc::new(plan);
         Ok(())
     }
 
@@ -157,7 +158,7 @@ impl Runtime {
     }
 
     /// What is deployed.
-    pub fn deployed(&self) -> Arc<Deployed> {
+    pub fn deployed(&self) -> Arc<Plan> {
         let deployed = self.deployed.read();
         deployed.unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -179,8 +180,8 @@ impl Runtime {
     pub fn welcome(&self) -> String {
         let deployed = self.deployed();
         let mut lines = vec![format!("alpes-local is up at {}", self.endpoint())];
-        if !deployed.plan.without_meaning.is_empty() {
-            let ignored = deployed.plan.without_meaning.join(", ");
+        if !deployed.without_meaning.is_empty() {
+            let ignored = deployed.without_meaning.join(", ");
             lines.push(format!("without meaning here: {ignored}"));
         }
         lines.join("\n")
@@ -204,12 +205,32 @@ impl Runtime {
     }
 
     fn overview(&self) -> Overview {
-        self.deployed().overview(
-            &self.options.stack,
-            &self.endpoint(),
-            &self.logs_folder(),
-            &self.services,
-        )
+        let mut overview = self.deployed().overview();
+        overview.name.clone_from(&self.options.stack);
+        overview.endpoint = self.endpoint();
+        overview.logs_folder = self.logs_folder().display().to_string();
+        for info in self.services.gateway.apis() {
+            let url = format!(
+                "{}/_aws/execute-api/{}/{}",
+                self.endpoint(),
+                info.id,
+                info.stage
+            );
+            // The first API also answers at the address itself.
+            let url = if overview.apis.is_empty() {
+                self.endpoint()
+            } else {
+                url
+            };
+            overview.apis.push(ApiEntry { info, url });
+        }
+        let mounts = self.options.mounts.iter().map(Mount::prefix);
+        let links = mounts.chain(["/_alpes"]);
+        overview.links.extend(links.map(|path| Link {
+            text: path.to_owned(),
+            target: path.to_owned(),
+        }));
+        overview
     }
 }
 

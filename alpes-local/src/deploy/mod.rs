@@ -6,6 +6,8 @@
 
 mod aliases;
 mod apis;
+mod apply;
+mod declared;
 mod draft;
 mod events;
 mod functions;
@@ -14,6 +16,7 @@ mod kinds;
 mod machines;
 mod mappings;
 mod messaging;
+mod overview;
 mod plan;
 mod policies;
 mod roles;
@@ -24,6 +27,7 @@ mod tables;
 
 pub use aliases::Alias;
 pub use apis::Api;
+pub use apply::Failed;
 pub use functions::{Architecture, Asynchronous, Function, LogFormat};
 pub use keys::{Key, KeyAlias, Parameter};
 pub use machines::StateMachine;

@@ -19,8 +19,6 @@ pub struct MappingSpec {
     /// The settings. A queue uses the batch size, the batching window, `report_batch_item_failures` and `enabled`.
     /// The names, the retention and the kind of reads are found otherwise, but for the role.
     pub settings: Settings,
-    /// The patterns of `settings.filters` as texts, in the same order.
-    pub patterns: Vec<String>,
     /// The ARN of the on-failure destination.
     pub destination_arn: Option<String>,
     /// `ScalingConfig.MaximumConcurrency` of a queue, 2 to 1,000.
@@ -132,11 +130,6 @@ impl Config {
     /// The settings that a template declares.
     pub(super) fn of(spec: MappingSpec) -> Result<Self, AwsError> {
         let settings = spec.settings;
-        if settings.filters.len() != spec.patterns.len() {
-            return Err(invalid(
-                "FilterCriteria: each filter needs its pattern as a text",
-            ));
-        }
         let source = spec.consumer.unwrap_or(spec.source_arn);
         let mut config = Self::new(&spec.function, &source)?;
         if let Source::Stream { .. } = Source::parse(&source)? {
@@ -152,7 +145,11 @@ impl Config {
             bisects: settings.bisect_batch_on_function_error,
             reports: settings.report_batch_item_failures,
             destination: spec.destination_arn,
-            patterns: spec.patterns,
+            patterns: settings
+                .filters
+                .iter()
+                .map(|filter| filter.pattern().to_owned())
+                .collect(),
             enabled: settings.enabled,
             maximum_concurrency: spec.maximum_concurrency,
             ..config

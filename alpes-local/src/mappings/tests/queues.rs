@@ -13,7 +13,6 @@ fn spec(change: impl FnOnce(&mut MappingSpec)) -> MappingSpec {
         source_arn: QUEUE_ARN.to_owned(),
         consumer: None,
         settings,
-        patterns: vec![],
         destination_arn: None,
         maximum_concurrency: None,
     };

@@ -440,7 +440,6 @@ pub fn spec(position: StartingPosition) -> MappingSpec {
         source_arn: STREAM_ARN.to_owned(),
         consumer: Some(CONSUMER_ARN.to_owned()),
         settings: Settings::new(position),
-        patterns: vec![],
         destination_arn: None,
         maximum_concurrency: None,
     }

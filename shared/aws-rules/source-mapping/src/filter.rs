@@ -32,6 +32,7 @@ pub enum InvalidFilter {
 /// A filter of an event source mapping, parsed from its pattern.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Filter {
+    pattern: String,
     /// The conditions on the data; `None` if the pattern has none.
     data: Option<Vec<Condition>>,
     /// The tests of the partition key; `None` if the pattern has none.
@@ -98,8 +99,8 @@ impl Filter {
         if pattern.chars().count() > PATTERN_LIMIT {
             return Err(InvalidFilter::TooLong);
         }
-        let pattern = Json::parse(pattern.as_bytes());
-        let Some(Json::Object(fields)) = pattern else {
+        let parsed = Json::parse(pattern.as_bytes());
+        let Some(Json::Object(fields)) = parsed else {
             return Err(InvalidFilter::NotAnObject);
         };
         let (mut data, mut key) = (None, None);
@@ -112,7 +113,14 @@ impl Filter {
                 _ => return Err(InvalidFilter::UnknownField(name)),
             }
         }
-        Ok(Self { data, key })
+        let pattern = pattern.to_owned();
+        Ok(Self { pattern, data, key })
+    }
+
+    /// The pattern from which the filter was parsed.
+    #[must_use]
+    pub fn pattern(&self) -> &str {
+        &self.pattern
     }
 
     /// True if data and partition key match the pattern. `None` stands for data that are not JSON.
