@@ -1,1 +1,201 @@
-//! Schedules: functions that are invoked at times.
+//! Schedules: functions that are invoked at times, by the rules of `EventBridge`.
+//!
+//! Each target is invoked asynchronously. A time that passes while the runtime is down is lost, as it would be lost on
+//! AWS while the rule is disabled; a rate keeps its beat over a restart.
+
+mod api;
+mod beat;
+mod cron;
+mod expression;
+mod field;
+mod rows;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize, de::IgnoredAny};
+use tokio::sync::Notify;
+
+use self::{expression::Expression, rows::Rule};
+use crate::{
+    error::AwsError,
+    invoke::Invoker,
+    names::arn,
+    states::{
+        Clock, SystemClock,
+        input::{fault, length, validation},
+    },
+    store::Store,
+};
+
+/// The most targets of a rule.
+const TARGET_LIMIT: usize = 5;
+/// The most characters in the payload of a target.
+const INPUT_LIMIT: usize = 8192;
+
+/// A schedule, as a template describes it.
+#[derive(Clone, Debug, Serialize, PartialEq, Eq)]
+pub struct Schedule {
+    /// The name of the rule.
+    pub name: String,
+    /// `rate(5 minutes)`, `cron(0 10 * * ? *)` in UTC, or `at(2026-01-31T10:00:00)` in UTC.
+    pub expression: String,
+    /// The functions that are invoked, at most 5.
+    pub targets: Vec<Target>,
+    /// Whether the functions are invoked.
+    pub enabled: bool,
+}
+
+/// A target of a schedule.
+#[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub struct Target {
+    /// The id of the target within its rule.
+    pub id: String,
+    /// The ARN of the function.
+    pub arn: String,
+    /// The payload as JSON text; `None` for `EventBridge`'s own event.
+    pub input: Option<String>,
+}
+
+/// The schedules of the account. A clone is another handle to the same schedules.
+#[derive(Clone)]
+pub struct Schedules(Arc<Inner>);
+
+struct Inner {
+    store: Arc<Store>,
+    invoker: Arc<dyn Invoker>,
+    clock: Arc<dyn Clock>,
+    changed: Notify,
+}
+
+impl Schedules {
+    /// The schedules in this store, which invoke functions of `invoker` while [`Self::run`] runs.
+    ///
+    /// # Errors
+    ///
+    /// If the store cannot be written.
+    pub fn new(store: Arc<Store>, invoker: Arc<dyn Invoker>) -> Result<Self, AwsError> {
+        Self::with_clock(store, invoker, Arc::new(SystemClock))
+    }
+
+    /// As [`Self::new`], with a clock for tests.
+    ///
+    /// # Errors
+    ///
+    /// If the store cannot be written.
+    pub fn with_clock(
+        store: Arc<Store>,
+        invoker: Arc<dyn Invoker>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, AwsError> {
+        store.schema(rows::SCHEMA)?;
+        Ok(Self(Arc::new(Inner {
+            store,
+            invoker,
+            clock,
+            changed: Notify::new(),
+        })))
+    }
+
+    /// Makes or replaces a schedule as a deployment asks. If the last deployment asked for the same, nothing changes:
+    /// a rule that was disabled by the API stays disabled.
+    ///
+    /// # Errors
+    ///
+    /// `ValidationException` names the field and the rule that it breaks.
+    pub fn ensure(&self, schedule: &Schedule) -> Result<(), AwsError> {
+        check(schedule)?;
+        let deployed = serde_json::to_string(schedule).map_err(AwsError::internal)?;
+        let now = self.now();
+        self.store().write(|transaction| {
+            let known = rows::rule(transaction, &schedule.name)?;
+            if known.is_some_and(|known| known.deployed.as_ref() == Some(&deployed)) {
+                return Ok(());
+            }
+            let rule = Rule {
+                name: schedule.name.clone(),
+                expression: schedule.expression.clone(),
+                description: String::new(),
+                enabled: schedule.enabled,
+                made: now,
+                deployed: Some(deployed),
+            };
+            rows::put(transaction, &rule)?;
+            rows::remove_targets(transaction, &schedule.name)?;
+            for target in &schedule.targets {
+                rows::put_target(transaction, &schedule.name, target)?;
+            }
+            Ok::<_, AwsError>(())
+        })?;
+        self.changed();
+        Ok(())
+    }
+
+    fn store(&self) -> &Store {
+        &self.0.store
+    }
+
+    fn now(&self) -> Timestamp {
+        self.0.clock.now()
+    }
+
+    /// Lets the beat know that rules have changed.
+    fn changed(&self) {
+        self.0.changed.notify_one();
+    }
+}
+
+fn rule_arn(name: &str) -> String {
+    arn("events", &format!("rule/{name}"))
+}
+
+fn check(schedule: &Schedule) -> Result<(), AwsError> {
+    check_name("name", &schedule.name)?;
+    parse_expression(&schedule.expression)?;
+    if schedule.targets.len() > TARGET_LIMIT {
+        let targets = schedule.targets.len().to_string();
+        let rule = format!("have at most {TARGET_LIMIT} items");
+        return Err(fault("targets", &targets, &rule));
+    }
+    schedule.targets.iter().try_for_each(check_target)
+}
+
+fn parse_expression(text: &str) -> Result<Expression, AwsError> {
+    Expression::parse(text).map_err(|error| {
+        validation(format!(
+            "Parameter ScheduleExpression is not valid. {error}"
+        ))
+    })
+}
+
+fn check_target(target: &Target) -> Result<(), AwsError> {
+    check_name("id", &target.id)?;
+    if !target.arn.starts_with("arn:aws:lambda:") {
+        return Err(fault("arn", &target.arn, "be the ARN of a function"));
+    }
+    let Some(input) = &target.input else {
+        return Ok(());
+    };
+    length("input", input, 0..=INPUT_LIMIT)?;
+    match serde_json::from_str::<IgnoredAny>(input) {
+        Ok(_) => Ok(()),
+        Err(error) => Err(validation(format!(
+            "JSON syntax error in input for target {}: {error}",
+            target.id
+        ))),
+    }
+}
+
+/// Fails unless a rule or a target may have this name.
+fn check_name(field: &str, name: &str) -> Result<(), AwsError> {
+    length(field, name, 1..=64)?;
+    let is_part = |next: char| next.is_ascii_alphanumeric() || "._-".contains(next);
+    if name.chars().all(is_part) {
+        return Ok(());
+    }
+    let rule = "satisfy regular expression pattern: [\\.\\-_A-Za-z0-9]+";
+    Err(fault(field, name, rule))
+}

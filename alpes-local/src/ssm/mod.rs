@@ -1,1 +1,51 @@
-//! SSM: parameters.
+//! SSM: parameters of the types String, `StringList` and `SecureString`, with their last 100 versions.
+//!
+//! A `SecureString` is encrypted in the store, with AWS's own key `alias/aws/ssm` or with the key that its writer named.
+
+mod get;
+mod names;
+mod put;
+mod rows;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use crate::{error::AwsError, kms::Kms, states::input::unknown, store::Store};
+
+/// The parameters of the account.
+pub struct Ssm {
+    store: Arc<Store>,
+    kms: Arc<Kms>,
+}
+
+impl Ssm {
+    /// The parameters in this store. `kms` encrypts those of type `SecureString`.
+    ///
+    /// # Errors
+    ///
+    /// If the store cannot be written.
+    pub fn new(store: Arc<Store>, kms: Arc<Kms>) -> Result<Self, AwsError> {
+        store.schema(rows::SCHEMA)?;
+        Ok(Self { store, kms })
+    }
+
+    /// Answers a request of the API (`AmazonSSM`, JSON 1.1).
+    ///
+    /// # Errors
+    ///
+    /// AWS's errors for the operation, and `UnknownOperationException` for operations that are not supported.
+    pub fn call(&self, operation: &str, input: &Value) -> Result<Value, AwsError> {
+        match operation {
+            "PutParameter" => self.put(input),
+            "GetParameter" => self.get(input),
+            "GetParameters" => self.get_many(input),
+            "GetParametersByPath" => self.get_by_path(input),
+            "DeleteParameter" => self.delete(input),
+            "DescribeParameters" => self.describe(input),
+            other => Err(unknown(other)),
+        }
+    }
+}

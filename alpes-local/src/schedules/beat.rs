@@ -1,0 +1,149 @@
+//! The beat: invokes the targets of rules when they are due.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use jiff::{SignedDuration, Timestamp};
+use serde_json::json;
+use uuid::Uuid;
+
+use super::{
+    Schedules, Target,
+    expression::Expression,
+    rows::{self, Rule},
+    rule_arn,
+};
+use crate::{
+    error::AwsError,
+    names::{ACCOUNT, REGION},
+    states::clock::sleep_until,
+};
+
+/// The most by which an invocation may be late. What was due before, while the computer was suspended, is lost.
+const LATENESS: SignedDuration = SignedDuration::from_mins(1);
+/// The pause before rules are read again after the store could not be read.
+const STORE_PAUSE: Duration = Duration::from_secs(1);
+
+/// Rules that are due at the same time.
+struct Due {
+    at: Timestamp,
+    rules: Vec<String>,
+}
+
+impl Schedules {
+    /// Invokes targets when they are due, until the task that runs this is dropped. Run this once. An invocation that
+    /// is refused is reported on the standard error output.
+    pub async fn run(&self) {
+        let mut since = self.now();
+        loop {
+            match self.due(since) {
+                Ok(Some(due)) => {
+                    if self.wait(&due).await {
+                        self.meet(&due).await;
+                        since = due.at.max(self.now() - LATENESS);
+                    }
+                }
+                Ok(None) => self.0.changed.notified().await,
+                Err(error) => {
+                    eprintln!("schedules wait for the store: {error}");
+                    tokio::time::sleep(STORE_PAUSE).await;
+                }
+            }
+        }
+    }
+
+    /// Invokes the targets of a rule now, also if the rule is disabled. Returns the ids of the invocations.
+    ///
+    /// # Errors
+    ///
+    /// `ResourceNotFoundException` for the rule. The error of a target, after the other targets were invoked.
+    pub async fn fire(&self, name: &str) -> Result<Vec<String>, AwsError> {
+        self.rule(name)?;
+        let invoked = self.invoke(name, self.now()).await?;
+        invoked.into_iter().collect()
+    }
+
+    /// Waits until rules are due. Returns false if rules have changed meanwhile, so that others may be due first.
+    async fn wait(&self, due: &Due) -> bool {
+        tokio::select! {
+            biased;
+            () = self.0.changed.notified() => false,
+            () = sleep_until(&*self.0.clock, due.at) => true,
+        }
+    }
+
+    async fn meet(&self, due: &Due) {
+        for rule in &due.rules {
+            let invoked = self.invoke(rule, due.at).await;
+            let errors = match invoked {
+                Ok(targets) => targets.into_iter().filter_map(Result::err).collect(),
+                Err(error) => vec![error],
+            };
+            for error in errors {
+                eprintln!("schedule {rule}: {error}");
+            }
+        }
+    }
+
+    /// Invokes the targets of a rule that is due at this time.
+    async fn invoke(
+        &self,
+        rule: &str,
+        at: Timestamp,
+    ) -> Result<Vec<Result<String, AwsError>>, AwsError> {
+        let targets = self
+            .store()
+            .read(|connection| rows::targets(connection, rule, "", usize::MAX))?;
+        let event = event(rule, at);
+        let mut invoked = vec![];
+        for Target { arn, input, .. } in targets {
+            let payload = Bytes::from(input.unwrap_or_else(|| event.clone()));
+            invoked.push(self.0.invoker.enqueue(&arn, payload).await);
+        }
+        Ok(invoked)
+    }
+
+    /// The rules that are due next after `since`.
+    fn due(&self, since: Timestamp) -> Result<Option<Due>, AwsError> {
+        let rules = self
+            .store()
+            .read(|connection| rows::rules(connection, "", "", usize::MAX))?;
+        let mut next: Option<Due> = None;
+        for rule in rules.into_iter().filter(|rule| rule.enabled) {
+            let Some(at) = next_time(&rule, since) else {
+                continue;
+            };
+            match &mut next {
+                Some(due) if due.at < at => {}
+                Some(due) if due.at == at => due.rules.push(rule.name),
+                _ => {
+                    let rules = vec![rule.name];
+                    next = Some(Due { at, rules });
+                }
+            }
+        }
+        Ok(next)
+    }
+}
+
+fn next_time(rule: &Rule, since: Timestamp) -> Option<Timestamp> {
+    // The expression was checked when it was written.
+    let expression = Expression::parse(&rule.expression).ok()?;
+    expression.next(rule.made, since)
+}
+
+/// The event of a schedule whose target has no input.
+fn event(rule: &str, at: Timestamp) -> String {
+    json!({
+        "version": "0",
+        "id": Uuid::new_v4(),
+        "detail-type": "Scheduled Event",
+        "source": "aws.events",
+        "account": ACCOUNT,
+        "time": format!("{at:.0}"),
+        "region": REGION,
+        "resources": [rule_arn(rule)],
+        "detail": {},
+    })
+    .to_string()
+}
