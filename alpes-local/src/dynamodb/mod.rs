@@ -116,7 +116,10 @@ impl DynamoDb {
 
 fn open(store: &Store) -> Result<Storage, DynoxideError> {
     let storage = match store.file() {
-        Some(file) => Storage::new(&file.to_string_lossy())?,
+        Some(file) => Storage::new(file.to_str().ok_or_else(|| {
+            let message = format!("the data folder's path is not UTF-8: {}", file.display());
+            DynoxideError::InternalServerError(message)
+        })?)?,
         None => Storage::memory()?,
     };
     let connection = storage.conn();
