@@ -27,7 +27,7 @@ pub(super) struct Cron {
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Days {
     OfMonth(BTreeSet<u16>),
-    /// `L`, and with it `L-3` is not supported.
+    /// `L`: the last day.
     Last,
     /// `LW`: the last weekday.
     LastWeekday,

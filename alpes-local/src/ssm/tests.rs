@@ -19,7 +19,7 @@ fn ssm() -> Ssm {
     over(Store::in_memory(&std::env::temp_dir()).unwrap())
 }
 
-fn put(ssm: &Ssm, name: &str, more: Value) -> Result<Value, AwsError> {
+fn put(ssm: &Ssm, name: &str, more: &Value) -> Result<Value, AwsError> {
     let mut request = json!({"Name": name, "Value": "v", "Type": "String"});
     let more = more.as_object().unwrap().clone();
     request.as_object_mut().unwrap().extend(more);
@@ -44,14 +44,14 @@ fn parameters_have_versions_that_survive() {
     let folder = std::env::temp_dir().join(format!("alpes-ssm-{}", Uuid::new_v4()));
     {
         let ssm = over(Store::open(&folder).unwrap());
-        let first = put(&ssm, "/shop/color", json!({"Description": "d"}));
+        let first = put(&ssm, "/shop/color", &json!({"Description": "d"}));
         assert_eq!(first, Ok(json!({"Version": 1, "Tier": "Standard"})));
-        let refused = put(&ssm, "/shop/color", json!({}));
+        let refused = put(&ssm, "/shop/color", &json!({}));
         assert_eq!(refused.unwrap_err().code, "ParameterAlreadyExists");
         let more = json!({"Overwrite": true, "Value": "w"});
-        assert_eq!(put(&ssm, "/shop/color", more).unwrap()["Version"], 2);
+        assert_eq!(put(&ssm, "/shop/color", &more).unwrap()["Version"], 2);
         let secret = json!({"Type": "SecureString", "Value": "señal"});
-        put(&ssm, "/shop/key", secret).unwrap();
+        put(&ssm, "/shop/key", &secret).unwrap();
     }
     let ssm = over(Store::open(&folder).unwrap());
     assert_eq!(value(&ssm, "/shop/color"), Ok(json!("w")));
@@ -72,7 +72,7 @@ fn parameters_have_versions_that_survive() {
     assert_eq!(told["Parameters"][1]["KeyId"], "alias/aws/ssm");
     for version in 3..=102 {
         let more = json!({"Overwrite": true, "Value": version.to_string()});
-        put(&ssm, "/shop/color", more).unwrap();
+        put(&ssm, "/shop/color", &more).unwrap();
     }
     assert!(value(&ssm, "/shop/color:2").is_err());
     assert_eq!(value(&ssm, "/shop/color:3"), Ok(json!("3")));
@@ -87,7 +87,7 @@ fn parameters_have_versions_that_survive() {
 fn parameters_are_found_by_name_and_by_path() {
     let ssm = ssm();
     for name in ["/a/1", "/a/2", "/a/b/3", "/ab", "plain"] {
-        put(&ssm, name, json!({})).unwrap();
+        put(&ssm, name, &json!({})).unwrap();
     }
     let many = json!({"Names": ["plain", "/a/1:1", "none"]});
     let many = ssm.call("GetParameters", &many).unwrap();
@@ -113,7 +113,7 @@ fn parameters_are_found_by_name_and_by_path() {
 #[test]
 fn parameters_that_break_a_rule_are_refused() {
     let ssm = ssm();
-    put(&ssm, "old", json!({})).unwrap();
+    put(&ssm, "old", &json!({})).unwrap();
     let long = |length: usize| "a".repeat(length);
     for (name, more, code) in [
         ("a b", json!({}), "ValidationException"),
@@ -145,11 +145,11 @@ fn parameters_that_break_a_rule_are_refused() {
             "HierarchyTypeMismatchException",
         ),
     ] {
-        let refused = put(&ssm, name, more.clone()).unwrap_err();
+        let refused = put(&ssm, name, &more).unwrap_err();
         assert_eq!(refused.code, code, "{name} {more}");
     }
     let tiered = json!({"Value": long(4097), "Tier": "Intelligent-Tiering"});
-    assert_eq!(put(&ssm, "b", tiered).unwrap()["Tier"], "Advanced");
+    assert_eq!(put(&ssm, "b", &tiered).unwrap()["Tier"], "Advanced");
     let refused = ssm.call("LabelParameterVersion", &json!({})).unwrap_err();
     assert_eq!(refused.code, "UnknownOperationException");
 }
@@ -158,7 +158,7 @@ fn parameters_that_break_a_rule_are_refused() {
 fn deployments_keep_later_updates() {
     let ssm = ssm();
     ssm.ensure("size", "String", "1").unwrap();
-    put(&ssm, "size", json!({"Overwrite": true, "Value": "2"})).unwrap();
+    put(&ssm, "size", &json!({"Overwrite": true, "Value": "2"})).unwrap();
     ssm.ensure("size", "String", "1").unwrap();
     assert_eq!(value(&ssm, "size"), Ok(json!("2")));
     ssm.ensure("size", "String", "3").unwrap();

@@ -229,7 +229,7 @@ impl Engine {
             let rule = format!("satisfy enum value set: [{}]", STATUSES.join(", "));
             return Err(fault("statusFilter", status, &rule));
         }
-        let page = history_page(request.max_results)?;
+        let page = results_page(request.max_results)?;
         let after = request
             .next_token
             .as_deref()
@@ -263,8 +263,8 @@ impl Engine {
     }
 }
 
-/// The number of events or executions on a page: 100 unless the caller asks for another, and at most 1,000.
-pub(super) fn history_page(asked: Option<usize>) -> Result<usize, AwsError> {
+/// The number of events, executions or machines on a page: 100 unless the caller asks for another, and at most 1,000.
+pub(super) fn results_page(asked: Option<usize>) -> Result<usize, AwsError> {
     match asked {
         None | Some(0) => Ok(100),
         asked => page_size("maxResults", asked, 0..=1000),

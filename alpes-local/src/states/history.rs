@@ -11,7 +11,7 @@ use crate::{
     states::{
         alone::{Apart, output},
         engine::{Engine, start},
-        executions::{history_page, invalid_token},
+        executions::{invalid_token, results_page},
         input::{put, put_some, read, seconds},
         journal::{Entry, Input},
         revisions,
@@ -33,7 +33,7 @@ struct History {
 impl Engine {
     pub(super) fn history(&self, input: &Value) -> Result<Value, AwsError> {
         let request: History = read(input)?;
-        let page = history_page(request.max_results)?;
+        let page = results_page(request.max_results)?;
         let execution = self.execution(&request.execution_arn)?;
         let with_data = request.include_execution_data.unwrap_or(true);
         let mut events = self.events(&execution, with_data)?;

@@ -9,8 +9,8 @@ use crate::{
     states::{
         arns::{check_name, execution_names, machine_arn, machine_name},
         engine::Engine,
-        executions::execution_missing,
-        input::{cut, fault, length, page_size, put, put_some, read, seconds},
+        executions::{execution_missing, results_page},
+        input::{cut, fault, length, put, put_some, read, seconds},
         revisions::{self, Known, Revision},
         rows,
     },
@@ -203,10 +203,7 @@ impl Engine {
 
     pub(super) fn list_machines(&self, input: &Value) -> Result<Value, AwsError> {
         let request: List = read(input)?;
-        let page = match request.max_results {
-            Some(0) | None => 100,
-            asked => page_size("maxResults", asked, 0..=1000)?,
-        };
+        let page = results_page(request.max_results)?;
         let after = request.next_token.unwrap_or_default();
         let mut found = self
             .store
