@@ -9,6 +9,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use serde_json::json;
 use uuid::Uuid;
 
 use super::{Function, Plan, QueueMapping, Schedule, StreamMapping, StreamMode, declared::Declared};
@@ -18,6 +19,7 @@ use crate::{
     kinesis::Mode,
     lambda::{self, Code, FunctionSpec},
     mappings::MappingSpec,
+    names::arn,
     schedules,
     services::Services,
     store::Store,
@@ -128,21 +130,21 @@ impl Plan {
     fn secrets(&self, services: &Services) -> Result<(), Failed> {
         for key in &self.keys {
             let description = key.description.as_deref().unwrap_or_default();
-            let made = services.kms.ensure_key(&key.id, description, key.enabled);
+            let made = services.kms.ensure_key(&key.id, description);
             made.map_err(of(&key.id))?;
+            if !key.enabled {
+                let disabled = services.kms.call("DisableKey", &json!({"KeyId": key.id}));
+                disabled.map_err(of(&key.id))?;
+            }
         }
         for alias in &self.key_aliases {
             let made = services.kms.ensure_alias(&alias.name, &alias.key_id);
             made.map_err(of(&alias.name))?;
         }
         for parameter in &self.parameters {
-            let description = parameter.description.as_deref().unwrap_or_default();
-            let made = services.ssm.ensure(
-                &parameter.name,
-                &parameter.kind,
-                &parameter.value,
-                description,
-            );
+            let made = services
+                .ssm
+                .ensure(&parameter.name, &parameter.kind, &parameter.value);
             made.map_err(of(&parameter.name))?;
         }
         Ok(())
@@ -203,7 +205,10 @@ impl Plan {
         }
         let machines = names(self.state_machines.iter().map(|machine| &machine.name));
         for name in declared.others("machine", &machines).map_err(of("machines"))? {
-            present(services.states.remove_machine(&name)).map_err(of(&name))?;
+            let arn = arn("states", &format!("stateMachine:{name}"));
+            let request = json!({"stateMachineArn": arn});
+            let removed = services.states.call("DeleteStateMachine", &request);
+            removed.map_err(of(&name))?;
         }
         let functions = names(self.functions.iter().map(|function| &function.name));
         for name in declared.others("function", &functions).map_err(of("functions"))? {
