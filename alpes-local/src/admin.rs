@@ -54,10 +54,7 @@ const INDEX: [(&str, &str); 10] = [
         "POST /_alpes/schedules/NAME/fire",
         "invoke a schedule's functions now",
     ),
-    (
-        "GET /_alpes/events",
-        "what happens, as server-sent events",
-    ),
+    ("GET /_alpes/events", "what happens, as server-sent events"),
 ];
 
 /// How many events may wait for a slow reader before the reader misses some.
@@ -75,11 +72,7 @@ pub async fn serve(runtime: &Runtime, path: &str, request: &Request) -> Response
     }
 }
 
-async fn answer(
-    runtime: &Runtime,
-    parts: &[&str],
-    request: &Request,
-) -> Result<Value, AwsError> {
+async fn answer(runtime: &Runtime, parts: &[&str], request: &Request) -> Result<Value, AwsError> {
     let services = &runtime.services;
     match (request.method.as_str(), parts) {
         ("GET", []) => Ok(index()),

@@ -4,12 +4,14 @@
 #![deny(missing_docs)]
 
 pub mod admin;
+pub mod clock;
 pub mod deploy;
 pub mod destinations;
 pub mod dynamodb;
 pub mod error;
 pub mod gateway;
 pub mod http;
+pub(crate) mod input;
 pub mod invoke;
 pub mod kinesis;
 pub mod kms;

@@ -14,8 +14,8 @@ use crate::{
     admin,
     deploy::Plan,
     http::{self, Handler, Request, Response},
-    options::{Data, Options},
     mount::Mount,
+    options::{Data, Options},
     page::{self, ApiEntry, Link, Overview},
     router::{self, For, Known},
     services::Services,
@@ -121,6 +121,8 @@ impl Runtime {
             folder,
         };
         runtime.deploy().await?;
+        let started = runtime.services.start();
+        started.map_err(|error| error.to_string())?;
         Ok(runtime)
     }
 
@@ -256,7 +258,9 @@ impl Handler for Runtime {
             For::LambdaRest => services.lambda.serve(request).await,
             For::MappingsRest => services.mappings.serve(request).await,
             For::S3 => services.s3.serve(&request),
-            For::Api { id, stage, path } => services.gateway.serve(&id, &stage, &path, &request).await,
+            For::Api { id, stage, path } => {
+                services.gateway.serve(&id, &stage, &path, &request).await
+            }
             For::ShortApi => services.gateway.serve_first(&request).await,
             For::Admin(path) => admin::serve(self, &path, &request).await,
             For::Mount(place, rest) => match self.options.mounts.get(place) {

@@ -106,6 +106,20 @@ impl Services {
         })
     }
 
+    /// Starts what happens by itself: schedules, the expiry of items, messages to functions, and executions that were
+    /// interrupted. Call this once, when everything is deployed.
+    ///
+    /// # Errors
+    ///
+    /// If the store fails.
+    pub fn start(&self) -> Result<(), AwsError> {
+        let (schedules, sns) = (self.schedules.clone(), self.sns.clone());
+        tokio::spawn(async move { schedules.run().await });
+        tokio::spawn(self.dynamodb.clone().sweep_each_minute());
+        tokio::spawn(async move { sns.run().await });
+        self.states.resume().map(drop)
+    }
+
     /// Answers an operation of a service with a JSON protocol.
     pub async fn json(
         &self,

@@ -12,7 +12,9 @@ use std::{
 use serde_json::json;
 use uuid::Uuid;
 
-use super::{Function, Plan, QueueMapping, Schedule, StreamMapping, StreamMode, declared::Declared};
+use super::{
+    Function, Plan, QueueMapping, Schedule, StreamMapping, StreamMode, declared::Declared,
+};
 use crate::{
     error::AwsError,
     gateway::ApiSpec,
@@ -194,24 +196,36 @@ impl Plan {
         declared: &Declared<'_>,
         mappings: BTreeSet<String>,
     ) -> Result<(), Failed> {
-        for uuid in declared.others("mapping", &mappings).map_err(of("mappings"))? {
+        for uuid in declared
+            .others("mapping", &mappings)
+            .map_err(of("mappings"))?
+        {
             if let Ok(uuid) = Uuid::parse_str(&uuid) {
                 present(services.mappings.remove(uuid).await).map_err(of(&uuid.to_string()))?;
             }
         }
         let schedules = names(self.schedules.iter().map(|schedule| &schedule.name));
-        for name in declared.others("schedule", &schedules).map_err(of("schedules"))? {
+        for name in declared
+            .others("schedule", &schedules)
+            .map_err(of("schedules"))?
+        {
             present(services.schedules.remove(&name)).map_err(of(&name))?;
         }
         let machines = names(self.state_machines.iter().map(|machine| &machine.name));
-        for name in declared.others("machine", &machines).map_err(of("machines"))? {
+        for name in declared
+            .others("machine", &machines)
+            .map_err(of("machines"))?
+        {
             let arn = arn("states", &format!("stateMachine:{name}"));
             let request = json!({"stateMachineArn": arn});
             let removed = services.states.call("DeleteStateMachine", &request);
             removed.map_err(of(&name))?;
         }
         let functions = names(self.functions.iter().map(|function| &function.name));
-        for name in declared.others("function", &functions).map_err(of("functions"))? {
+        for name in declared
+            .others("function", &functions)
+            .map_err(of("functions"))?
+        {
             present(services.lambda.remove(&name)).map_err(of(&name))?;
         }
         let all = [
@@ -297,7 +311,10 @@ fn from_stream(mapping: &StreamMapping) -> Result<MappingSpec, AwsError> {
     Ok(MappingSpec {
         function: mapping.function.clone(),
         source_arn: mapping.source_arn.clone(),
-        consumer: mapping.consumer.as_ref().map(|_| mapping.source_arn.clone()),
+        consumer: mapping
+            .consumer
+            .as_ref()
+            .map(|_| mapping.source_arn.clone()),
         settings: mapping.settings.clone(),
         destination_arn: mapping.destination_arn.clone(),
         maximum_concurrency: None,

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     error::AwsError,
-    states::input::{fault, put, read, validation},
+    input::{fault, put, read, validation},
 };
 
 /// The most bytes that a key encrypts.

@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 
 use crate::{
     error::AwsError,
+    input::{moment, put, put_some, seconds},
     names::{ACCOUNT, arn},
-    states::input::{moment, put, put_some, seconds},
 };
 
 pub(super) const SCHEMA: &str = "

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     error::AwsError,
-    states::input::{cut, fault, length, page_size, put, put_some, read, seconds, validation},
+    input::{cut, fault, length, page_size, put, put_some, read, seconds, validation},
 };
 
 /// The prefix of the aliases of AWS's own keys.

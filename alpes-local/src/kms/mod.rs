@@ -16,8 +16,9 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::{
+    clock::{Clock, SystemClock},
     error::AwsError,
-    states::{Clock, SystemClock, input::unknown},
+    input::unknown,
     store::Store,
 };
 

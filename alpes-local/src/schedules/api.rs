@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     error::AwsError,
-    states::input::{cut, fault, length, page_size, put_some, read, unknown, validation},
+    input::{cut, fault, length, page_size, put_some, read, unknown, validation},
 };
 
 /// The only event bus.

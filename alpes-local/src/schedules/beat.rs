@@ -14,9 +14,9 @@ use super::{
     rule_arn,
 };
 use crate::{
+    clock::sleep_until,
     error::AwsError,
     names::{ACCOUNT, REGION},
-    states::clock::sleep_until,
 };
 
 /// The most by which an invocation may be late. What was due before, while the computer was suspended, is lost.

@@ -20,13 +20,11 @@ use tokio::sync::Notify;
 
 use self::{expression::Expression, rows::Rule};
 use crate::{
+    clock::{Clock, SystemClock},
     error::AwsError,
+    input::{fault, length, validation},
     invoke::Invoker,
     names::arn,
-    states::{
-        Clock, SystemClock,
-        input::{fault, length, validation},
-    },
     store::Store,
 };
 
@@ -129,6 +127,20 @@ impl Schedules {
                 rows::put_target(transaction, &schedule.name, target)?;
             }
             Ok::<_, AwsError>(())
+        })?;
+        self.changed();
+        Ok(())
+    }
+
+    /// Removes a schedule that no deployment asks for any more. Nothing happens if there is none.
+    ///
+    /// # Errors
+    ///
+    /// If the store fails.
+    pub fn remove(&self, name: &str) -> Result<(), AwsError> {
+        self.store().write(|transaction| {
+            rows::remove_targets(transaction, name)?;
+            rows::remove(transaction, name)
         })?;
         self.changed();
         Ok(())

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 
 use super::Target;
-use crate::states::input::moment;
+use crate::input::moment;
 
 pub(super) const SCHEMA: &str = "
 CREATE TABLE IF NOT EXISTS schedules_rule (
@@ -121,6 +121,11 @@ pub(super) fn put_target(
         "INSERT OR REPLACE INTO schedules_target (rule, id, arn, input) VALUES (?, ?, ?, ?)",
         params![rule, target.id, target.arn, target.input],
     )?;
+    Ok(())
+}
+
+pub(super) fn remove(transaction: &Transaction<'_>, rule: &str) -> rusqlite::Result<()> {
+    transaction.execute("DELETE FROM schedules_rule WHERE name = ?", [rule])?;
     Ok(())
 }
 

@@ -14,9 +14,9 @@ use uuid::Uuid;
 
 use super::{Schedule, Schedules, Target};
 use crate::{
+    clock::testing::Paused,
     error::AwsError,
     invoke::{Invoked, Invoker},
-    states::clock::testing::Paused,
     store::Store,
 };
 

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     error::AwsError,
-    states::input::{cut, fault, page_size, put, put_some, read, seconds, validation},
+    input::{cut, fault, page_size, put, put_some, read, seconds, validation},
 };
 
 #[derive(Deserialize)]

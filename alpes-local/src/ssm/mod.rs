@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::{error::AwsError, kms::Kms, states::input::unknown, store::Store};
+use crate::{error::AwsError, input::unknown, kms::Kms, store::Store};
 
 /// The parameters of the account.
 pub struct Ssm {

@@ -2,8 +2,8 @@
 
 use crate::{
     error::AwsError,
+    input::{length, validation},
     names::arn,
-    states::input::{length, validation},
 };
 
 /// The most characters in a name.

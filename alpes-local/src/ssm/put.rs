@@ -13,11 +13,9 @@ use super::{
     rows::{self, Parameter},
 };
 use crate::{
+    clock::{Clock, SystemClock},
     error::AwsError,
-    states::{
-        Clock, SystemClock,
-        input::{fault, length, read, validation},
-    },
+    input::{fault, length, read, validation},
 };
 
 /// The alias of the key of `SecureString` parameters that name no other key.

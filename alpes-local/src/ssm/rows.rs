@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 
-use crate::states::input::moment;
+use crate::input::moment;
 
 pub(super) const SCHEMA: &str = "
 CREATE TABLE IF NOT EXISTS ssm_parameter (

@@ -13,11 +13,11 @@ use states_language::{Call, Machine, Run, Start, Step};
 use tokio::task::AbortHandle;
 
 use crate::{
+    clock::{Clock, sleep_until},
     error::AwsError,
     invoke::Invoker,
     states::{
         arns::{execution_arn, machine_arn},
-        clock::{Clock, sleep_until},
         journal::{self, Entry, Input},
         outcome::outcome,
         revisions,

@@ -10,10 +10,10 @@ use uuid::Uuid;
 
 use crate::{
     error::AwsError,
+    input::{cut, fault, length, page_size, put, put_some, read, seconds},
     states::{
         arns::{check_name, execution_arn, execution_names, machine_arn, machine_name},
         engine::{Engine, Live, start, write},
-        input::{cut, fault, length, page_size, put, put_some, read, seconds},
         journal::Input,
         machines::IncludedData,
         revisions::Known,

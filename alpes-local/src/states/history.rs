@@ -7,12 +7,12 @@ use states_language::{Call, Ending, Happened, HistoryEvent, Run, Start, Step};
 
 use crate::{
     error::AwsError,
+    input::{put, put_some, read, seconds},
     names::REGION,
     states::{
         alone::{Apart, output},
         engine::{Engine, start},
         executions::{invalid_token, results_page},
-        input::{put, put_some, read, seconds},
         journal::{Entry, Input},
         revisions,
         rows::{Execution, given},

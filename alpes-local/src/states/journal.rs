@@ -8,7 +8,7 @@ use rusqlite::{Connection, Row, Transaction, params};
 use serde_json::Value;
 use states_language::{Failure, Run, Step};
 
-use crate::{error::AwsError, states::input::moment};
+use crate::{error::AwsError, input::moment};
 
 pub(super) const SCHEMA: &str = "
 CREATE TABLE IF NOT EXISTS states_journal (

@@ -6,11 +6,11 @@ use states_language::Machine;
 
 use crate::{
     error::AwsError,
+    input::{cut, fault, length, put, put_some, read, seconds},
     states::{
         arns::{check_name, execution_names, machine_arn, machine_name},
         engine::Engine,
         executions::{execution_missing, results_page},
-        input::{cut, fault, length, put, put_some, read, seconds},
         revisions::{self, Known, Revision},
         rows,
     },

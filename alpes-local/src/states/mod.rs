@@ -8,11 +8,9 @@
 
 mod alone;
 mod arns;
-pub(crate) mod clock;
 mod engine;
 mod executions;
 mod history;
-pub(crate) mod input;
 mod journal;
 mod machines;
 mod outcome;
@@ -26,9 +24,13 @@ use std::sync::Arc;
 use jiff::SignedDuration;
 use serde_json::Value;
 
-pub use clock::{Clock, SystemClock};
-
-use crate::{error::AwsError, invoke::Invoker, store::Store};
+use crate::{
+    clock::{Clock, SystemClock},
+    error::AwsError,
+    input,
+    invoke::Invoker,
+    store::Store,
+};
 
 /// The time for which ended executions are kept.
 const KEPT: SignedDuration = SignedDuration::from_hours(90 * 24);

@@ -5,7 +5,7 @@
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 
-use crate::{error::AwsError, states::input::moment};
+use crate::{error::AwsError, input::moment};
 
 pub(super) const SCHEMA: &str = "
 CREATE TABLE IF NOT EXISTS states_machine (

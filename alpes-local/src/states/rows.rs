@@ -6,10 +6,8 @@ use states_language::{Ending, Step};
 
 use crate::{
     error::AwsError,
-    states::{
-        input::moment,
-        journal::{Entry, Input},
-    },
+    input::moment,
+    states::journal::{Entry, Input},
 };
 
 pub(super) const SCHEMA: &str = "

@@ -17,7 +17,8 @@ use serde_json::{Value, json};
 use tokio::{runtime, time::sleep};
 use uuid::Uuid;
 
-use super::{Clock, States, arns::*, clock::testing::Paused};
+use super::{States, arns::*};
+use crate::clock::{Clock, testing::Paused};
 use crate::{
     error::AwsError,
     invoke::{Failure, Invoked, Invoker},

@@ -1,4 +1,4 @@
-//! Reading requests and writing answers in JSON: what the services of this folder and its neighbours share.
+//! Reading requests and writing answers in JSON: what services with a JSON protocol share.
 
 use std::ops::RangeInclusive;
 

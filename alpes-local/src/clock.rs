@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::{names::now_millis, states::input::moment};
+use crate::{input::moment, names::now_millis};
 
 /// The longest sleep before the clock is looked at again. A computer that was suspended stops tokio's timers, but not
 /// the clock.
