@@ -1,4 +1,4 @@
-//! What all mappings share, and a mapping while the runtime runs.
+//! The services behind all mappings, and a mapping while the runtime runs.
 
 use std::{
     collections::BTreeMap,
@@ -27,7 +27,7 @@ use crate::{
     names,
 };
 
-/// What all mappings share.
+/// The services and the state behind all mappings.
 pub(super) struct Core {
     pub(super) journal: Journal,
     pub(super) streams: Arc<dyn StreamSource>,

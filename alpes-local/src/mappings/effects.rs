@@ -4,7 +4,7 @@ use source_mapping::{DestinationRecord, Invocation, Output, Rule, SequenceNumber
 
 use super::status::{Act, Counts};
 
-/// What follows from a step.
+/// The consequences of a step.
 #[derive(Debug, Default)]
 pub(super) struct Effects {
     pub(super) invocations: Vec<Invocation>,
@@ -12,7 +12,7 @@ pub(super) struct Effects {
     pub(super) reports: Vec<DestinationRecord>,
     /// The last checkpoint.
     pub(super) through: Option<SequenceNumber>,
-    /// What is told of the step, without invocations and reports.
+    /// The actions to publish, without invocations and reports.
     pub(super) acts: Vec<Act>,
     pub(super) rules: Vec<&'static str>,
     pub(super) counts: Counts,

@@ -50,7 +50,7 @@ fn did_not_reach(error: &AwsError) -> bool {
     matches!(error.status, 404 | 429 | 500..)
 }
 
-/// What is told of an invocation's end.
+/// The event of an invocation's end.
 pub(super) fn told(ended: &Result<Invoked, AwsError>, size: usize) -> Act {
     let end = match ended {
         Err(error) => error.code.clone(),

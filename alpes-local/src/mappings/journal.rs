@@ -50,7 +50,7 @@ pub(super) struct Undelivered {
     pub(super) report: Report,
 }
 
-/// What mappings store.
+/// The tables of all mappings.
 pub(super) struct Journal(Arc<Store>);
 
 impl Journal {

@@ -5,6 +5,7 @@
 //! again at the checkpoints. So what was in flight is delivered again.
 
 mod api;
+mod checks;
 mod config;
 mod core;
 mod effects;
@@ -16,6 +17,7 @@ mod postman;
 mod queue;
 mod queue_event;
 mod reader;
+mod reading;
 mod report;
 mod shards;
 mod sources;
@@ -125,7 +127,7 @@ impl Mappings {
         self.set_enabled(uuid, true).await
     }
 
-    /// Stops a mapping. What the function does with batches in flight no longer counts.
+    /// Stops a mapping. The outcomes of batches in flight no longer count.
     ///
     /// # Errors
     ///
@@ -159,7 +161,7 @@ impl Mappings {
         api::serve(self, &request).await
     }
 
-    /// What mappings do from now on. A listener that falls 4,096 events behind misses the oldest ones.
+    /// The events of all mappings from now on. A listener that falls 4,096 events behind misses the oldest ones.
     #[must_use]
     pub fn subscribe(&self) -> broadcast::Receiver<MappingEvent> {
         self.core.feed.subscribe()

@@ -1,4 +1,4 @@
-//! The reader of a shard: a machine of `source-mapping` with the real clock.
+//! The reader of a shard: a machine of `source-mapping`, with its records, its clock and its invocations.
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -6,10 +6,7 @@ use source_mapping::{
     Change, Input, Invocation, InvocationId, Mapping, Millis, Output, Reads, Record,
     SequenceNumber, Step,
 };
-use tokio::{
-    sync::{mpsc, watch},
-    time::{Instant, sleep},
-};
+use tokio::{sync::mpsc, time::Instant};
 
 use super::{
     effects::{Effects, ids, number},
@@ -18,13 +15,11 @@ use super::{
     machine::{Begins, Start},
     report::{LastRun, written},
     status::{Act, BatchView, Counts},
-    stream::{Era, gone},
+    stream::Era,
     window::Window,
 };
 use crate::{error::AwsError, invoke::Invoked, names};
 
-/// The pause before a reader that failed begins again from its checkpoint.
-const AGAIN: Duration = Duration::from_secs(1);
 /// Between two reads of the store so much time passes, so that one read takes many records of a busy stream.
 const READ_EVERY: Duration = Duration::from_millis(2);
 /// The same for a shard that is polled. Its machine looks for records five times a second at most.
@@ -32,17 +27,8 @@ const READ_EVERY_POLLED: Duration = Duration::from_millis(20);
 /// A reader looks at the clock at least so often, since somebody may set the clock.
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 
-/// Why a reader ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum End {
-    /// The shard is closed, or gone from the stream, and nothing of it is left to deliver.
-    Finished,
-    /// The owner changed the mapping.
-    Stopped,
-}
-
 /// An invocation that ended.
-struct Ended {
+pub(super) struct Ended {
     id: InvocationId,
     run: Result<Invoked, AwsError>,
 }
@@ -53,7 +39,8 @@ struct Batch {
     sequences: Vec<SequenceNumber>,
 }
 
-struct Reader {
+/// The reader of a shard.
+pub(super) struct Reader {
     era: Arc<Era>,
     start: Start,
     /// The shard's id as a text.
@@ -61,88 +48,19 @@ struct Reader {
     machine: Mapping,
     window: Window,
     in_flight: BTreeMap<InvocationId, Batch>,
-    endings: mpsc::UnboundedReceiver<Ended>,
+    pub(super) endings: mpsc::UnboundedReceiver<Ended>,
     /// Given to each invocation, for its end.
     sender: mpsc::UnboundedSender<Ended>,
     last_run: Option<LastRun>,
     /// True if the shard may have more records than the machine.
-    behind: bool,
+    pub(super) behind: bool,
     /// True if the shard is closed, and the machine has had all its records.
     exhausted: bool,
     next_read: Instant,
 }
 
-/// Reads a shard until it is finished or the mapping changes. After an error, for example of the store, the reader begins
-/// again from its checkpoint.
-pub(super) async fn run(
-    era: Arc<Era>,
-    mut start: Start,
-    mut order: watch::Receiver<Option<Change>>,
-) -> End {
-    loop {
-        let error = match read(&era, start.clone(), &mut order).await {
-            Ok(end) => return end,
-            Err(_) if era.has_lost(&start.shard) => return End::Finished,
-            Err(error) => error,
-        };
-        era.core
-            .problem(&era.live, Some(&start.shard.to_string()), &error);
-        tokio::select! {
-            _ = ordered(&mut order) => return End::Stopped,
-            () = sleep(AGAIN) => {}
-        }
-        let positions = era.core.journal.positions(era.live.uuid);
-        if let Ok(Some(settled)) = positions.map(|mut all| all.remove(&start.shard)) {
-            (start.begins, start.after) = (Begins::Again, settled);
-        }
-    }
-}
-
-async fn read(
-    era: &Arc<Era>,
-    start: Start,
-    order: &mut watch::Receiver<Option<Change>>,
-) -> Result<End, AwsError> {
-    let mut changes = era.core.streams.changes(&era.stream)?;
-    let mut reader = Reader::new(era.clone(), start)?;
-    loop {
-        reader.read()?;
-        reader.take(None)?;
-        reader.renew()?;
-        reader.show();
-        if reader.is_finished() {
-            era.live
-                .status
-                .shard(&reader.name, |view| view.finished = true);
-            return Ok(End::Finished);
-        }
-        let pause = reader.pause();
-        tokio::select! {
-            change = ordered(order) => {
-                reader.stop(change)?;
-                return Ok(End::Stopped);
-            }
-            Some(ended) = reader.endings.recv() => reader.finish(ended)?,
-            news = changes.changed(), if !reader.behind => {
-                news.map_err(|_| gone(&era.stream))?;
-                reader.behind = true;
-            }
-            () = sleep(pause) => {}
-        }
-    }
-}
-
-/// Waits for the order to stop.
-async fn ordered(order: &mut watch::Receiver<Option<Change>>) -> Change {
-    let change = order.wait_for(Option::is_some).await;
-    // Without an owner, the runtime ends.
-    change.map_or(Change::Disable, |change| {
-        change.clone().unwrap_or(Change::Disable)
-    })
-}
-
 impl Reader {
-    fn new(era: Arc<Era>, start: Start) -> Result<Self, AwsError> {
+    pub(super) fn new(era: Arc<Era>, start: Start) -> Result<Self, AwsError> {
         let now = Millis(names::now_millis());
         let (machine, steps) = start.machine(&era.settings, now)?;
         let (sender, endings) = mpsc::unbounded_channel();
@@ -168,7 +86,7 @@ impl Reader {
     }
 
     /// Gives the machine the records of the shard, as far as memory allows.
-    fn read(&mut self) -> Result<(), AwsError> {
+    pub(super) fn read(&mut self) -> Result<(), AwsError> {
         if !self.behind || Instant::now() < self.next_read {
             return Ok(());
         }
@@ -209,7 +127,7 @@ impl Reader {
     }
 
     /// Sets the machine's clock, gives it an input, and carries out what follows.
-    fn take(&mut self, input: Option<Input>) -> Result<(), AwsError> {
+    pub(super) fn take(&mut self, input: Option<Input>) -> Result<(), AwsError> {
         let inputs = [Some(Input::TimePassed(self.now())), input];
         for input in inputs.into_iter().flatten() {
             let step = self.step(input)?;
@@ -299,7 +217,7 @@ impl Reader {
         });
     }
 
-    fn finish(&mut self, Ended { id, run }: Ended) -> Result<(), AwsError> {
+    pub(super) fn finish(&mut self, Ended { id, run }: Ended) -> Result<(), AwsError> {
         let outcome = outcome(&run);
         let live = &self.era.live;
         live.status.set_result(&result(&run));
@@ -324,8 +242,8 @@ impl Reader {
         }))
     }
 
-    /// Takes a new machine if the old one has had many records, all of which are settled.
-    fn renew(&mut self) -> Result<(), AwsError> {
+    /// Takes a new machine if the old one has had many records, and all are settled.
+    pub(super) fn renew(&mut self) -> Result<(), AwsError> {
         let idle = self.in_flight.is_empty() && self.machine.is_settled();
         if idle && self.window.wants_new_machine() {
             self.start.begins = Begins::Again;
@@ -339,11 +257,12 @@ impl Reader {
     }
 
     /// Shows the shard to people.
-    fn show(&self) {
+    pub(super) fn show(&self) {
         self.era.live.status.shard(&self.name, |view| {
             view.position = self.window.settled().map(ToString::to_string);
             view.waiting = self.window.len();
             view.more = self.behind;
+            view.finished = self.is_finished();
             view.oldest = self.window.oldest().map(|arrived| arrived.0);
             view.in_flight = self
                 .in_flight
@@ -353,12 +272,12 @@ impl Reader {
         });
     }
 
-    fn is_finished(&self) -> bool {
+    pub(super) fn is_finished(&self) -> bool {
         self.exhausted && self.window.len() == 0 && self.in_flight.is_empty()
     }
 
     /// The time until the reader acts without an event.
-    fn pause(&self) -> Duration {
+    pub(super) fn pause(&self) -> Duration {
         // An overdue machine waits for an event, not for time, so at least 1 ms passes.
         let least = Duration::from_millis(1);
         let wakes = self
@@ -373,9 +292,9 @@ impl Reader {
             .fold(LONGEST_PAUSE, Duration::min)
     }
 
-    /// Stops reading because of a change. What the function does with batches in flight no longer counts: their records
-    /// are after the checkpoint, and delivered again by the next reader.
-    fn stop(&mut self, change: Change) -> Result<(), AwsError> {
+    /// Stops reading because of a change. The outcomes of batches in flight no longer count: their records are after
+    /// the checkpoint, and the next reader delivers them again.
+    pub(super) fn stop(&mut self, change: Change) -> Result<(), AwsError> {
         let now = self.now();
         for input in [
             Input::TimePassed(now),

@@ -1,4 +1,4 @@
-//! What a person sees of mappings: events as they happen, and the state of each shard.
+//! Mappings as people see them: events as they happen, and the state of each shard.
 
 use std::{
     collections::BTreeMap,

@@ -18,7 +18,7 @@ use super::{
     core::{Core, Live},
     journal::Positions,
     machine::{Begins, Start},
-    reader::{self, End},
+    reading::{self, End},
     shards::{Family, ready},
     sources::ShardInfo,
 };
@@ -29,7 +29,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// The pause before a failed look is repeated.
 const AGAIN: Duration = Duration::from_secs(1);
 
-/// What all readers of a mapping share, from one change of the mapping to the next.
+/// The settings and services of a mapping's readers, from one change of the mapping to the next.
 pub(super) struct Era {
     pub(super) core: Arc<Core>,
     pub(super) live: Arc<Live>,
@@ -165,7 +165,7 @@ impl Readers {
             let order = self.order.subscribe();
             let task = self
                 .tasks
-                .spawn(reader::run(self.era.clone(), start, order));
+                .spawn(reading::run(self.era.clone(), start, order));
             self.running.insert(task.id(), shard.id.clone());
         }
         Ok(())

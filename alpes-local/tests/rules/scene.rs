@@ -1,4 +1,4 @@
-//! What scenarios do: put records, create mappings, and look at what came.
+//! The steps of scenarios: put records, create mappings, and look at the invocations that follow.
 
 use std::{
     sync::{Arc, Mutex},

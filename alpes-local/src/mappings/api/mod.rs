@@ -1,6 +1,7 @@
 //! The HTTP API of event source mappings: `/2015-03-31/event-source-mappings`.
 
 mod document;
+mod members;
 mod request;
 
 use http::Method;

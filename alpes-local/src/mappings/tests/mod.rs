@@ -1,6 +1,7 @@
 //! Mappings over a stream, a queue, functions and destinations in memory.
 
 mod api;
+mod fakes;
 mod queues;
 mod restart;
 mod streams;
