@@ -1,1 +1,338 @@
-//! Lambda: functions as processes behind the Runtime API.
+//! Lambda: functions, the sandboxes that run them, and asynchronous invocations.
+//!
+//! A sandbox is a process `bootstrap`, with a Runtime API of its own, that is stopped between invocations. Functions
+//! and queued asynchronous invocations are in the store; sandboxes end with the runtime.
+
+mod api;
+mod code;
+mod events;
+mod fault;
+mod functions;
+mod invocation;
+mod limits;
+mod pace;
+mod pool;
+mod queue;
+mod reference;
+mod registry;
+mod report;
+mod sandbox;
+mod spec;
+mod watch;
+
+use std::{
+    num::NonZeroUsize,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use tokio::sync::{Semaphore, broadcast, watch as latest};
+use uuid::Uuid;
+
+use self::{
+    code::CodeFolder,
+    invocation::Invocation,
+    pool::{Pool, Short},
+    queue::Queue,
+    reference::Reference,
+    registry::Deployment,
+    sandbox::Turn,
+    watch::Watch,
+};
+pub use self::{
+    events::{LambdaEvent, SandboxInfo, SandboxState},
+    pace::Pace,
+    spec::{Architecture, Asynchronous, Code, FunctionSpec},
+};
+use crate::{
+    error::AwsError,
+    http::{Request, Response},
+    invoke::{Destinations, Invoked, Invoker},
+    logs::Logs,
+    store::Store,
+};
+
+/// Lambda. Dropping it ends all sandboxes.
+pub struct Lambda {
+    inner: Arc<Inner>,
+}
+
+/// What Lambda shares with its sandboxes, which hold it only as long as they run.
+struct Inner {
+    store: Arc<Store>,
+    logs: Arc<Logs>,
+    endpoint: String,
+    pace: Pace,
+    code: CodeFolder,
+    pool: Pool,
+    watch: Watch,
+    queue: Arc<Queue>,
+    destinations: latest::Sender<Option<Arc<dyn Destinations>>>,
+    /// The turns to start a process: as many at a time as there are processors.
+    starts: Arc<Semaphore>,
+    /// Held while a function changes.
+    updates: Mutex<()>,
+    closed: AtomicBool,
+}
+
+/// An invocation as a caller asks for it.
+struct Asked {
+    request_id: String,
+    arn: String,
+    payload: Bytes,
+    client_context: Option<String>,
+}
+
+impl Lambda {
+    /// Lambda with the functions and the queued invocations of this store. `endpoint` is the URL of this runtime, which
+    /// functions get as `AWS_ENDPOINT_URL`. Sandboxes of an earlier runtime with the same data folder are killed.
+    /// Queued invocations run at once; call this within a tokio runtime.
+    ///
+    /// # Errors
+    ///
+    /// If the data cannot be read, or there is no tokio runtime.
+    pub fn new(
+        store: Arc<Store>,
+        logs: Arc<Logs>,
+        endpoint: String,
+    ) -> Result<Arc<Self>, AwsError> {
+        Self::with_pace(store, logs, endpoint, Pace::default())
+    }
+
+    /// As [`Self::new`], at another pace than AWS's.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Self::new`].
+    pub fn with_pace(
+        store: Arc<Store>,
+        logs: Arc<Logs>,
+        endpoint: String,
+        pace: Pace,
+    ) -> Result<Arc<Self>, AwsError> {
+        let tokio = tokio::runtime::Handle::try_current().map_err(AwsError::internal)?;
+        store.schema(registry::SCHEMA)?;
+        store.schema(queue::entries::SCHEMA)?;
+        let code = CodeFolder::new(store.folder())?;
+        sandbox::kill_leftovers(code.path());
+        let processors = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+        let inner = Arc::new(Inner {
+            store,
+            logs,
+            endpoint,
+            pace,
+            code,
+            pool: Pool::default(),
+            watch: Watch::new(),
+            queue: Arc::default(),
+            destinations: latest::channel(None).0,
+            starts: Arc::new(Semaphore::new(processors)),
+            updates: Mutex::default(),
+            closed: AtomicBool::new(false),
+        });
+        inner.load()?;
+        tokio.spawn(queue::dispatch(Arc::downgrade(&inner), inner.queue.clone()));
+        Ok(Arc::new(Self { inner }))
+    }
+
+    /// Creates or updates a function. Invocations that run go on with the old code, all others get the new one. A
+    /// function that is already so stays as it is, with its sandboxes.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidParameterValueException` or `ValidationException`, which name the field and the rule.
+    pub async fn put(&self, spec: FunctionSpec) -> Result<(), AwsError> {
+        let inner = self.inner.clone();
+        let put = tokio::task::spawn_blocking(move || inner.put(&spec));
+        put.await.map_err(AwsError::internal)?.map(|_| ())
+    }
+
+    /// Removes a function with its queued invocations. Invocations that run go on.
+    ///
+    /// # Errors
+    ///
+    /// `ResourceNotFoundException` 404.
+    pub fn remove(&self, name: &str) -> Result<(), AwsError> {
+        self.inner.remove(name)
+    }
+
+    /// The function of this name. Its code is a folder.
+    #[must_use]
+    pub fn function(&self, name: &str) -> Option<FunctionSpec> {
+        let function = self.inner.pool.function(name);
+        function.map(|function| function.spec.clone())
+    }
+
+    /// All functions, in order of their names.
+    #[must_use]
+    pub fn functions(&self) -> Vec<FunctionSpec> {
+        let functions = self.inner.pool.functions();
+        functions
+            .iter()
+            .map(|function| function.spec.clone())
+            .collect()
+    }
+
+    /// Sets where the records of asynchronous invocations go. Until then, records wait.
+    pub fn set_destinations(&self, destinations: Arc<dyn Destinations>) {
+        self.inner.destinations.send_replace(Some(destinations));
+    }
+
+    /// Answers a request of the REST API. Event source mappings are no part of it.
+    pub async fn serve(&self, request: Request) -> Response {
+        api::serve(&self.inner, request).await
+    }
+
+    /// A feed of what happens. A reader that is 1,024 events late misses the oldest.
+    #[must_use]
+    pub fn subscribe(&self) -> broadcast::Receiver<LambdaEvent> {
+        self.inner.watch.subscribe()
+    }
+
+    /// The sandboxes, in order of their process ids.
+    #[must_use]
+    pub fn sandboxes(&self) -> Vec<SandboxInfo> {
+        self.inner.watch.sandboxes()
+    }
+
+    /// Kills the processes of a sandbox; `false` if no sandbox has this process. Its invocation fails as if its process
+    /// had died by itself.
+    #[must_use]
+    pub fn kill(&self, pid: u32) -> bool {
+        let known = self.inner.watch.has(pid);
+        if known {
+            sandbox::kill_group(pid);
+        }
+        known
+    }
+
+    /// Ends all sandboxes and starts no new ones. Queued invocations stay in the store, and those that ran run again
+    /// after a restart.
+    pub fn shutdown(&self) {
+        self.inner.shutdown();
+    }
+}
+
+impl Drop for Lambda {
+    fn drop(&mut self) {
+        self.inner.shutdown();
+    }
+}
+
+#[async_trait]
+impl Invoker for Lambda {
+    async fn invoke(&self, function: &str, payload: Bytes) -> Result<Invoked, AwsError> {
+        self.inner
+            .invoke(&Reference::parse(function)?, payload, None)
+            .await
+    }
+
+    async fn enqueue(&self, function: &str, payload: Bytes) -> Result<String, AwsError> {
+        queue::enqueue(&self.inner, &Reference::parse(function)?, payload)
+    }
+}
+
+impl Inner {
+    /// Invokes a function and waits for its end.
+    async fn invoke(
+        self: &Arc<Self>,
+        reference: &Reference,
+        payload: Bytes,
+        client_context: Option<String>,
+    ) -> Result<Invoked, AwsError> {
+        let payload = or_empty_object(payload);
+        limits::check_payload(&payload, limits::SYNCHRONOUS_BYTES)?;
+        self.existing(reference)?;
+        let asked = Asked {
+            request_id: Uuid::new_v4().to_string(),
+            arn: reference.arn(),
+            payload,
+            client_context,
+        };
+        self.run(&reference.name, asked).await
+    }
+
+    /// Runs an invocation that is in order.
+    async fn run(self: &Arc<Self>, name: &str, asked: Asked) -> Result<Invoked, AwsError> {
+        if self.is_closed() {
+            return Err(ending());
+        }
+        let (invocation, end) = Invocation::new(
+            asked.request_id,
+            asked.arn,
+            asked.payload,
+            asked.client_context,
+        );
+        let short = self.pool.submit(name, invocation)?;
+        self.ask_for_starts(name, short);
+        // The sender is dropped if the tokio runtime ends.
+        end.await.unwrap_or_else(|_| Err(ending()))
+    }
+
+    /// The function, if it and the qualifier exist.
+    fn existing(&self, reference: &Reference) -> Result<Arc<Deployment>, AwsError> {
+        let function = self.pool.function(&reference.name);
+        let function = function.filter(|_| reference.is_latest());
+        function.ok_or_else(|| reference.missing())
+    }
+
+    /// Starts the sandboxes that a function lacks, each when its turn comes.
+    fn ask_for_starts(self: &Arc<Self>, name: &str, Short(short): Short) {
+        for _ in 0..short {
+            tokio::spawn(start(self.clone(), name.to_owned()));
+        }
+    }
+
+    /// The destinations, as soon as they are set.
+    async fn destinations(&self) -> Arc<dyn Destinations> {
+        let mut receiver = self.destinations.subscribe();
+        loop {
+            if let Some(destinations) = receiver.borrow_and_update().clone() {
+                return destinations;
+            }
+            if receiver.changed().await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        }
+    }
+
+    fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::SeqCst)
+    }
+
+    fn shutdown(&self) {
+        self.closed.store(true, Ordering::SeqCst);
+        self.starts.close();
+        self.queue.wake();
+        for sandbox in self.watch.sandboxes() {
+            sandbox::kill_group(sandbox.pid);
+        }
+    }
+}
+
+/// Starts a sandbox when its turn comes, unless it is no longer needed then.
+async fn start(inner: Arc<Inner>, name: String) {
+    let Ok(permit) = inner.starts.clone().acquire_owned().await else {
+        return;
+    };
+    if let Some(deployment) = inner.pool.begin_start(&name) {
+        sandbox::run(inner, deployment, Turn::new(permit)).await;
+    }
+}
+
+/// An invocation without a payload gets an empty object.
+fn or_empty_object(payload: Bytes) -> Bytes {
+    if payload.is_empty() {
+        Bytes::from_static(b"{}")
+    } else {
+        payload
+    }
+}
+
+fn ending() -> AwsError {
+    AwsError::of(503, "ServiceException", "The runtime is ending.")
+}

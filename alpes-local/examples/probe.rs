@@ -1,0 +1,281 @@
+//! A function for tests: a custom runtime that does what its events order.
+//!
+//! An event is an order: `{"probe": {"do": WHAT, …}}`, with these members.
+//!
+//! | member | meaning |
+//! | --- | --- |
+//! | `do` | `echo` (the default), `answer`, `environment`, `fail`, `exit`, `sleep`, `report` |
+//! | `ms` | sleeps so long first |
+//! | `print` | prints this text, with a line end |
+//! | `allocate` | allocates so many MB and keeps them |
+//! | `spawn` | starts a child that sleeps for ten minutes |
+//! | `with`, `bytes` | `answer`: this JSON, or a text of so many bytes |
+//! | `code` | `exit`: the exit code |
+//! | `type` | `fail`: the type of the error |
+//!
+//! A batch (`Records`) has an order in each record: in `kinesis.data`, in base64, or in `body`. A record that orders
+//! `report` is reported in `batchItemFailures`; one that orders `fail` or `exit` fails the batch. Records without an
+//! order are fine. For each invocation a line of JSON is appended to the file that the variable `PROBE_FILE` names. The
+//! variable `PROBE_INIT` is an order for the initialisation.
+
+use std::{
+    env,
+    error::Error,
+    fs::OpenOptions,
+    io::{BufRead, BufReader, Read, Write},
+    net::TcpStream,
+    process::{Command, exit},
+    thread::sleep,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use base64::{Engine, prelude::BASE64_STANDARD};
+use serde_json::{Map, Value, json};
+
+type Outcome<T> = Result<T, Box<dyn Error>>;
+
+fn main() -> Outcome<()> {
+    let mut runtime = Runtime::connect()?;
+    let mut hoard = Hoard::default();
+    if let Ok(order) = env::var("PROBE_INIT") {
+        let order = serde_json::from_str(&order)?;
+        if let Err(failure) = hoard.obey(&order, &Value::Null) {
+            runtime.post("init/error", &failure)?;
+            exit(1);
+        }
+    }
+    loop {
+        let invocation = runtime.next()?;
+        let (path, body) = match hoard.run(&invocation) {
+            Ok(answer) => ("response", answer),
+            Err(failure) => ("error", failure),
+        };
+        runtime.post(
+            &format!("invocation/{}/{path}", invocation.request_id),
+            &body,
+        )?;
+    }
+}
+
+/// An invocation as the Runtime API gives it.
+struct Invocation {
+    request_id: String,
+    arn: String,
+    event: Value,
+}
+
+/// A connection to the Runtime API.
+struct Runtime {
+    address: String,
+    reader: BufReader<TcpStream>,
+}
+
+impl Runtime {
+    fn connect() -> Outcome<Self> {
+        let address = env::var("AWS_LAMBDA_RUNTIME_API")?;
+        let stream = TcpStream::connect(&address)?;
+        stream.set_nodelay(true)?;
+        let reader = BufReader::new(stream);
+        Ok(Self { address, reader })
+    }
+
+    fn next(&mut self) -> Outcome<Invocation> {
+        let (headers, body) = self.request("GET", "invocation/next", "")?;
+        let header = |name: &str| {
+            headers
+                .get(name)
+                .and_then(Value::as_str)
+                .unwrap_or_default()
+        };
+        Ok(Invocation {
+            request_id: header("lambda-runtime-aws-request-id").to_owned(),
+            arn: header("lambda-runtime-invoked-function-arn").to_owned(),
+            event: serde_json::from_slice(&body)?,
+        })
+    }
+
+    fn post(&mut self, path: &str, body: &Value) -> Outcome<()> {
+        self.request("POST", path, &body.to_string())?;
+        Ok(())
+    }
+
+    fn request(
+        &mut self,
+        method: &str,
+        path: &str,
+        body: &str,
+    ) -> Outcome<(Map<String, Value>, Vec<u8>)> {
+        let request = format!(
+            "{method} /2018-06-01/runtime/{path} HTTP/1.1\r\nhost: {}\r\ncontent-length: {}\r\n\r\n{body}",
+            self.address,
+            body.len()
+        );
+        self.reader.get_mut().write_all(request.as_bytes())?;
+        let mut headers = Map::new();
+        let mut line = String::new();
+        self.reader.read_line(&mut line)?;
+        loop {
+            line.clear();
+            self.reader.read_line(&mut line)?;
+            let Some((name, value)) = line.trim_end().split_once(": ") else {
+                break;
+            };
+            headers.insert(name.to_lowercase(), value.into());
+        }
+        let length = headers.get("content-length").and_then(Value::as_str);
+        let mut body = vec![0; length.unwrap_or("0").parse()?];
+        self.reader.read_exact(&mut body)?;
+        Ok((headers, body))
+    }
+}
+
+/// What orders have made the process keep.
+#[derive(Default)]
+struct Hoard(Vec<Vec<u8>>);
+
+impl Hoard {
+    /// Runs an invocation. The error is the document of a failure.
+    fn run(&mut self, invocation: &Invocation) -> Result<Value, Value> {
+        let event = &invocation.event;
+        note(invocation).map_err(|error| failure("Probe.File", &error.to_string()))?;
+        match event.get("Records").and_then(Value::as_array) {
+            Some(records) => self.run_batch(records),
+            None => self.obey(order(event), event),
+        }
+    }
+
+    fn run_batch(&mut self, records: &[Value]) -> Result<Value, Value> {
+        let mut reported = Vec::new();
+        for record in records {
+            let content = content(record);
+            let order = order(&content);
+            self.obey(order, &content)?;
+            if what(order) == "report" {
+                reported.push(json!({ "itemIdentifier": identifier(record) }));
+            }
+        }
+        Ok(json!({ "batchItemFailures": reported }))
+    }
+
+    fn obey(&mut self, order: &Value, event: &Value) -> Result<Value, Value> {
+        self.prepare(order)
+            .map_err(|error| failure("Probe.Error", &error.to_string()))?;
+        match what(order) {
+            "answer" => Ok(answer(order)),
+            "environment" => Ok(env::vars()
+                .map(|(name, value)| (name, value.into()))
+                .collect::<Map<_, _>>()
+                .into()),
+            "fail" => {
+                let error_type = order.get("type").and_then(Value::as_str);
+                Err(failure(error_type.unwrap_or("Probe.Failed"), "as ordered"))
+            }
+            "exit" => exit(
+                order
+                    .get("code")
+                    .and_then(Value::as_i64)
+                    .and_then(|code| code.try_into().ok())
+                    .unwrap_or(1),
+            ),
+            _ => Ok(event.clone()),
+        }
+    }
+
+    fn prepare(&mut self, order: &Value) -> Outcome<()> {
+        if let Some(text) = order.get("print").and_then(Value::as_str) {
+            println!("{text}");
+        }
+        if let Some(megabytes) = number(order, "allocate") {
+            // Memory counts as used once it is written.
+            self.0.push(vec![1; usize::try_from(megabytes << 20)?]);
+        }
+        if order.get("spawn").is_some() {
+            Command::new("sleep").arg("600").spawn()?;
+        }
+        if let Some(millis) = number(order, "ms") {
+            sleep(Duration::from_millis(millis));
+        }
+        Ok(())
+    }
+}
+
+fn order(event: &Value) -> &Value {
+    event.get("probe").unwrap_or(&Value::Null)
+}
+
+fn what(order: &Value) -> &str {
+    order.get("do").and_then(Value::as_str).unwrap_or("echo")
+}
+
+fn number(order: &Value, name: &str) -> Option<u64> {
+    order.get(name).and_then(Value::as_u64)
+}
+
+fn answer(order: &Value) -> Value {
+    match number(order, "bytes") {
+        Some(bytes) => "x".repeat(usize::try_from(bytes).unwrap_or(0)).into(),
+        None => order.get("with").cloned().unwrap_or_default(),
+    }
+}
+
+fn failure(error_type: &str, message: &str) -> Value {
+    json!({ "errorType": error_type, "errorMessage": message })
+}
+
+/// What a record of a stream or of a queue holds; null if it is no JSON.
+fn content(record: &Value) -> Value {
+    let data = record.pointer("/kinesis/data").and_then(Value::as_str);
+    let text = match data {
+        Some(data) => BASE64_STANDARD.decode(data).unwrap_or_default(),
+        None => record
+            .get("body")
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+            .into(),
+    };
+    serde_json::from_slice(&text).unwrap_or_default()
+}
+
+/// What identifies a record in a report of failures.
+fn identifier(record: &Value) -> &Value {
+    let places = [
+        "/kinesis/sequenceNumber",
+        "/dynamodb/SequenceNumber",
+        "/messageId",
+    ];
+    let found = places.iter().find_map(|place| record.pointer(place));
+    found.unwrap_or(&Value::Null)
+}
+
+/// Appends a line about the invocation to the file that the test reads.
+fn note(invocation: &Invocation) -> Outcome<()> {
+    let Ok(path) = env::var("PROBE_FILE") else {
+        return Ok(());
+    };
+    let records = invocation.event.get("Records").and_then(Value::as_array);
+    let mut line = json!({
+        "requestId": invocation.request_id,
+        "functionArn": invocation.arn,
+        "pid": std::process::id(),
+        "at": u64::try_from(SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis())?,
+    });
+    let about = match records {
+        Some(records) => ("records", records.iter().map(summary).collect()),
+        None => ("event", invocation.event.clone()),
+    };
+    if let Some(line) = line.as_object_mut() {
+        line.insert(about.0.to_owned(), about.1);
+    }
+    let mut file = OpenOptions::new().create(true).append(true).open(path)?;
+    file.write_all(format!("{line}\n").as_bytes())?;
+    Ok(())
+}
+
+/// A record in short: its shard if it has one, its identifier, and its content.
+fn summary(record: &Value) -> Value {
+    let event_id = record.get("eventID").and_then(Value::as_str);
+    let shard = event_id
+        .and_then(|id| id.split_once(':'))
+        .map(|(shard, _)| shard);
+    json!({ "shard": shard, "id": identifier(record), "content": content(record) })
+}

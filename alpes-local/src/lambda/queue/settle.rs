@@ -1,0 +1,335 @@
+//! What follows from an attempt at an asynchronous invocation.
+
+use std::time::Duration;
+
+use jiff::{Timestamp, tz::TimeZone};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::entries::Entry;
+use crate::{
+    error::AwsError,
+    invoke::Invoked,
+    lambda::{
+        pace::Pace,
+        reference::{LATEST, function_arn},
+        spec::FunctionSpec,
+    },
+};
+
+/// What follows from an attempt.
+#[derive(Debug, PartialEq)]
+pub(super) enum Settlement {
+    /// The entry is tried again at this time, in milliseconds since 1970, with these counts.
+    Again {
+        due: u64,
+        failures: u32,
+        throttles: u32,
+    },
+    /// The entry is settled, and this record goes to this destination.
+    Done(Option<Record>),
+}
+
+/// A record for a destination.
+#[derive(Debug, PartialEq)]
+pub(super) struct Record {
+    /// The destination's ARN.
+    pub(super) destination: String,
+    /// The record, in JSON.
+    pub(super) body: Value,
+}
+
+/// Why an entry is settled.
+#[derive(Clone, Copy)]
+enum Condition {
+    Success,
+    RetriesExhausted,
+    EventAgeExceeded,
+    ZeroReservedConcurrency,
+}
+
+/// An attempt at an entry.
+pub(super) struct Attempt<'a> {
+    pub(super) entry: &'a Entry,
+    pub(super) spec: &'a FunctionSpec,
+    pub(super) pace: &'a Pace,
+    /// The time in milliseconds since 1970.
+    pub(super) now: u64,
+}
+
+impl Attempt<'_> {
+    /// Whether the event is too old for an attempt.
+    pub(super) fn is_too_late(&self) -> bool {
+        self.is_too_old_at(self.now)
+    }
+
+    /// The settlement of an event that is too old for an attempt.
+    pub(super) fn too_late(&self) -> Settlement {
+        self.done(Condition::EventAgeExceeded, self.entry.failures + 1, None)
+    }
+
+    /// What follows from the result of the attempt.
+    pub(super) fn settle(&self, result: &Result<Invoked, AwsError>) -> Settlement {
+        match result {
+            Ok(invoked) if invoked.failure.is_none() => {
+                self.done(Condition::Success, self.entry.failures + 1, Some(invoked))
+            }
+            Ok(invoked) => self.failed(invoked),
+            Err(error) if error.status == 404 => Settlement::Done(None),
+            Err(_) => self.throttled(),
+        }
+    }
+
+    fn failed(&self, invoked: &Invoked) -> Settlement {
+        let failures = self.entry.failures + 1;
+        if failures > self.spec.asynchronous.max_retries {
+            return self.done(Condition::RetriesExhausted, failures, Some(invoked));
+        }
+        let due = self.after(self.pace.retry.saturating_mul(failures));
+        if self.is_too_old_at(due) {
+            return self.done(Condition::EventAgeExceeded, failures, Some(invoked));
+        }
+        Settlement::Again {
+            due,
+            failures,
+            throttles: 0,
+        }
+    }
+
+    /// The attempt was throttled, or Lambda itself failed.
+    fn throttled(&self) -> Settlement {
+        let failures = self.entry.failures;
+        if self.spec.reserved_concurrency == Some(0) {
+            return self.done(Condition::ZeroReservedConcurrency, failures, None);
+        }
+        let doubled = 1_u32.checked_shl(self.entry.throttles).unwrap_or(u32::MAX);
+        let wait = self.pace.throttled.saturating_mul(doubled);
+        let due = self.after(wait.min(self.pace.longest_throttled));
+        if self.is_too_old_at(due) {
+            return self.done(Condition::EventAgeExceeded, failures + 1, None);
+        }
+        Settlement::Again {
+            due,
+            failures,
+            throttles: self.entry.throttles.saturating_add(1),
+        }
+    }
+
+    fn after(&self, wait: Duration) -> u64 {
+        let wait = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
+        self.now.saturating_add(wait)
+    }
+
+    fn is_too_old_at(&self, time: u64) -> bool {
+        let longest = u64::from(self.spec.asynchronous.max_age_seconds) * 1_000;
+        time.saturating_sub(self.entry.queued) > longest
+    }
+
+    fn done(&self, condition: Condition, count: u32, invoked: Option<&Invoked>) -> Settlement {
+        let asynchronous = &self.spec.asynchronous;
+        let destination = match condition {
+            Condition::Success => &asynchronous.on_success,
+            _ => &asynchronous.on_failure,
+        };
+        Settlement::Done(destination.clone().map(|destination| Record {
+            destination,
+            body: self.record(condition, count, invoked),
+        }))
+    }
+
+    fn record(&self, condition: Condition, count: u32, invoked: Option<&Invoked>) -> Value {
+        let mut record = json!({
+            "version": "1.0",
+            "timestamp": format!("{:.3}", timestamp(self.now)),
+            "requestContext": {
+                "requestId": self.entry.request_id,
+                "functionArn": format!("{}:{LATEST}", function_arn(&self.entry.function)),
+                "condition": condition.name(),
+                "approximateInvokeCount": count,
+            },
+            "requestPayload": parsed(&self.entry.payload),
+        });
+        if let (Some(invoked), Some(record)) = (invoked, record.as_object_mut()) {
+            let mut context =
+                json!({ "statusCode": 200, "executedVersion": invoked.executed_version });
+            if let (Some(_), Some(context)) = (invoked.failure, context.as_object_mut()) {
+                context.insert("functionError".to_owned(), "Unhandled".into());
+            }
+            record.insert("responseContext".to_owned(), context);
+            record.insert("responsePayload".to_owned(), parsed(&invoked.payload));
+        }
+        record
+    }
+}
+
+impl Condition {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Success => "Success",
+            Self::RetriesExhausted => "RetriesExhausted",
+            Self::EventAgeExceeded => "EventAgeExceeded",
+            Self::ZeroReservedConcurrency => "ZeroReservedConcurrency",
+        }
+    }
+}
+
+/// The key of the object that holds a record, if its destination is a bucket.
+pub(super) fn object_key(function: &str, now: u64) -> String {
+    let time = timestamp(now).to_zoned(TimeZone::UTC);
+    let time = time.strftime("%Y/%m/%d/%Y-%m-%dT%H.%M.%S");
+    format!("aws/lambda/async/{function}/{time}-{}", Uuid::new_v4())
+}
+
+fn timestamp(millis: u64) -> Timestamp {
+    let millis = i64::try_from(millis).unwrap_or(i64::MAX);
+    Timestamp::from_millisecond(millis).unwrap_or(Timestamp::MAX)
+}
+
+/// A payload as JSON; a text if it is none.
+fn parsed(payload: &[u8]) -> Value {
+    let text = || Value::from(String::from_utf8_lossy(payload).into_owned());
+    serde_json::from_slice(payload).unwrap_or_else(|_| text())
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::{invoke::Failure, lambda::Code};
+
+    const NOW: u64 = 1_700_000_000_000;
+
+    fn entry(failures: u32, throttles: u32) -> Entry {
+        Entry {
+            request_id: "id".into(),
+            function: "f".into(),
+            arn: function_arn("f"),
+            payload: Bytes::from_static(b"{\"a\":1}"),
+            queued: NOW,
+            failures,
+            throttles,
+        }
+    }
+
+    fn spec() -> FunctionSpec {
+        let mut spec = FunctionSpec::new("f", Code::Folder("/".into()));
+        spec.asynchronous.on_failure = Some("failures".into());
+        spec.asynchronous.on_success = Some("successes".into());
+        spec
+    }
+
+    fn invoked(failure: Option<Failure>) -> Invoked {
+        Invoked {
+            request_id: "id".into(),
+            executed_version: LATEST.into(),
+            payload: Bytes::from_static(b"{}"),
+            failure,
+            log_tail: String::new(),
+        }
+    }
+
+    fn settle(
+        entry: &Entry,
+        spec: &FunctionSpec,
+        result: &Result<Invoked, AwsError>,
+    ) -> Settlement {
+        let pace = &Pace::default();
+        let now = NOW;
+        let attempt = Attempt {
+            entry,
+            spec,
+            pace,
+            now,
+        };
+        attempt.settle(result)
+    }
+
+    fn record(settlement: Settlement) -> Record {
+        match settlement {
+            Settlement::Done(Some(record)) => record,
+            other => panic!("there should be a record: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_failure_is_tried_twice_again_and_then_recorded() {
+        let failed = Ok(invoked(Some(Failure::Error)));
+        for (failures, minutes) in [(0, 1), (1, 2)] {
+            let again = settle(&entry(failures, 3), &spec(), &failed);
+            let due = NOW + minutes * 60_000;
+            let failures = failures + 1;
+            assert_eq!(
+                again,
+                Settlement::Again {
+                    due,
+                    failures,
+                    throttles: 0
+                }
+            );
+        }
+        let record = record(settle(&entry(2, 0), &spec(), &failed));
+        assert_eq!(record.destination, "failures");
+        assert_eq!(
+            record.body,
+            json!({
+                "version": "1.0",
+                "timestamp": "2023-11-14T22:13:20.000Z",
+                "requestContext": {
+                    "requestId": "id",
+                    "functionArn": "arn:aws:lambda:us-east-1:000000000000:function:f:$LATEST",
+                    "condition": "RetriesExhausted",
+                    "approximateInvokeCount": 3,
+                },
+                "requestPayload": { "a": 1 },
+                "responseContext": { "statusCode": 200, "executedVersion": "$LATEST", "functionError": "Unhandled" },
+                "responsePayload": {},
+            })
+        );
+    }
+
+    #[test]
+    fn a_success_is_recorded_if_there_is_a_destination() {
+        let success = record(settle(&entry(1, 0), &spec(), &Ok(invoked(None))));
+        assert_eq!(success.body["requestContext"]["condition"], "Success");
+        assert_eq!(success.body["requestContext"]["approximateInvokeCount"], 2);
+        assert_eq!(success.body["responseContext"].get("functionError"), None);
+        let mut plain = spec();
+        plain.asynchronous.on_success = None;
+        assert_eq!(
+            settle(&entry(0, 0), &plain, &Ok(invoked(None))),
+            Settlement::Done(None)
+        );
+    }
+
+    #[test]
+    fn a_throttled_event_waits_longer_each_time_until_it_is_too_old() {
+        let refused = Err(AwsError::of(429, "TooManyRequestsException", ""));
+        for (throttles, seconds) in [(0, 1), (3, 8), (40, 300)] {
+            let again = settle(&entry(1, throttles), &spec(), &refused);
+            let (due, failures, throttles) = (NOW + seconds * 1_000, 1, throttles + 1);
+            assert_eq!(
+                again,
+                Settlement::Again {
+                    due,
+                    failures,
+                    throttles
+                }
+            );
+        }
+        let mut old = entry(0, 9);
+        old.queued = NOW - 21_600_000;
+        let old = record(settle(&old, &spec(), &refused));
+        assert_eq!(old.body["requestContext"]["condition"], "EventAgeExceeded");
+        assert_eq!(old.body.get("responseContext"), None);
+        let mut never = spec();
+        never.reserved_concurrency = Some(0);
+        let never = record(settle(&entry(0, 0), &never, &refused));
+        assert_eq!(
+            never.body["requestContext"]["condition"],
+            "ZeroReservedConcurrency"
+        );
+        let gone = Err(AwsError::of(404, "ResourceNotFoundException", ""));
+        assert_eq!(settle(&entry(0, 0), &spec(), &gone), Settlement::Done(None));
+    }
+}

@@ -1,1 +1,0 @@
-//! CloudWatch Logs: a file for each log group.
