@@ -14,10 +14,7 @@ pub fn arn(service: &str, resource: &str) -> String {
 /// The last part of an ARN, after the last `:` or `/`; a text without either is returned whole. So a name stays a name.
 #[must_use]
 pub fn last_part(arn_or_name: &str) -> &str {
-    arn_or_name
-        .rsplit([':', '/'])
-        .next()
-        .unwrap_or(arn_or_name)
+    arn_or_name.rsplit([':', '/']).next().unwrap_or(arn_or_name)
 }
 
 /// The current time in milliseconds since 1970.

@@ -110,8 +110,7 @@ impl Store {
     ) -> Result<T, E> {
         let _turn = self.turn();
         let mut connection = lock(&self.connection);
-        let transaction =
-            connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let result = write(&transaction)?;
         transaction.commit()?;
         Ok(result)

@@ -39,7 +39,9 @@ impl Request {
     #[must_use]
     pub fn parameter(&self, name: &str) -> Option<String> {
         let mut pairs = Form::pairs(&self.query);
-        pairs.find(|(known, _)| known == name).map(|(_, value)| value)
+        pairs
+            .find(|(known, _)| known == name)
+            .map(|(_, value)| value)
     }
 }
 
