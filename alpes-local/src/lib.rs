@@ -1,4 +1,4 @@
-//! A local runtime for AWS Lambda: runs the functions, streams, tables and state machines of `CloudFormation` templates
+//! A local runtime for AWS Lambda: runs the functions, streams, tables and state machines of CloudFormation templates
 //! in one process, by AWS's own delivery rules.
 
 #![deny(missing_docs)]

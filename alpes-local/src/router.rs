@@ -75,13 +75,13 @@ pub enum Service {
     DynamoDb,
     /// DynamoDB's streams.
     DynamoDbStreams,
-    /// `EventBridge`.
+    /// EventBridge.
     Events,
     /// Kinesis.
     Kinesis,
     /// KMS.
     Kms,
-    /// `CloudWatch` Logs.
+    /// CloudWatch Logs.
     Logs,
     /// SNS.
     Sns,

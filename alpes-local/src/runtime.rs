@@ -3,7 +3,7 @@
 use std::{
     fs::{self, File, TryLockError},
     io,
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::{Arc, Mutex, PoisonError, RwLock},
 };
 
@@ -203,7 +203,7 @@ impl Runtime {
 
     /// Ends all functions' processes.
     pub async fn stop(&self) {
-        self.services.lambda.stop().await;
+        self.services.lambda.shutdown();
     }
 
     fn overview(&self) -> Overview {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use crate::{
-    destinations::Delivery,
+    destinations::ByArn,
     dynamodb::DynamoDb,
     error::AwsError,
     gateway::Gateway,
@@ -16,7 +16,7 @@ use crate::{
     lambda::Lambda,
     logs::Logs,
     mappings::Mappings,
-    router::Service,
+    router::{Credential, Service},
     s3::S3,
     schedules::Schedules,
     sns::Sns,
@@ -29,7 +29,7 @@ use crate::{
 
 /// The services.
 pub struct Services {
-    /// `DynamoDB`.
+    /// DynamoDB.
     pub dynamodb: Arc<DynamoDb>,
     /// API Gateway.
     pub gateway: Gateway,
@@ -39,7 +39,7 @@ pub struct Services {
     pub kms: Arc<Kms>,
     /// Lambda.
     pub lambda: Arc<Lambda>,
-    /// `CloudWatch` Logs.
+    /// CloudWatch Logs.
     pub logs: Arc<Logs>,
     /// Event source mappings.
     pub mappings: Arc<Mappings>,
@@ -73,7 +73,7 @@ impl Services {
         let s3 = Arc::new(S3::new(store.clone())?);
         let sqs = Arc::new(Sqs::new(store.clone(), endpoint)?);
         let sns = Arc::new(Sns::new(store.clone(), sqs.clone(), invoker.clone())?);
-        let delivery = Arc::new(Delivery::new(
+        let delivery = Arc::new(ByArn::new(
             s3.clone(),
             sqs.clone(),
             sns.clone(),
@@ -175,8 +175,14 @@ impl Services {
             &body
         });
         let (namespace, answered) = match service {
-            Service::Sns => (crate::sns::NAMESPACE, self.sns.call(action, &form).await),
-            _ => (crate::sts::NAMESPACE, self.sts.call(action, &form)),
+            Service::Sns => (crate::sns::NAMESPACE, self.sns.call(action, &form)),
+            _ => {
+                let credential = Credential::of(request);
+                let key = credential
+                    .as_ref()
+                    .map(|credential| credential.key.as_str());
+                (crate::sts::NAMESPACE, self.sts.call(action, &form, key))
+            }
         };
         match answered {
             Ok(body) => xml_answer(200, body),

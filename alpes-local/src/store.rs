@@ -1,7 +1,7 @@
-//! Everything that outlives the process, in one `SQLite` file.
+//! Everything that outlives the process, in one SQLite file.
 //!
 //! All services write to the same file, so its write-ahead log is one ordered journal: if a write survives a crash,
-//! then all earlier acknowledged writes survive too, whichever services made them. `SQLite` syncs the journal to disk at
+//! then all earlier acknowledged writes survive too, whichever services made them. SQLite syncs the journal to disk at
 //! each checkpoint, not at each write. So `kill -9` of the process loses no acknowledged write; a power failure may
 //! lose the last writes, and never an earlier write without all later ones.
 //!
@@ -22,7 +22,7 @@ const FILE: &str = "alpes.sqlite";
 
 /// The data of all services.
 pub struct Store {
-    /// Only one connection writes at a time: `SQLite` would make the second one poll for its turn.
+    /// Only one connection writes at a time: SQLite would make the second one poll for its turn.
     writing: Mutex<()>,
     connection: Mutex<Connection>,
     folder: PathBuf,
@@ -122,7 +122,7 @@ impl Store {
     }
 }
 
-/// Locks a mutex. A panic while it was held has left no transaction half done, since `SQLite` has rolled it back.
+/// Locks a mutex. A panic while it was held has left no transaction half done, since SQLite has rolled it back.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -84,7 +84,7 @@ pub(super) fn invoke_config(
     })
 }
 
-/// The settings of asynchronous invocations, in the form of SAM and of `CloudFormation`.
+/// The settings of asynchronous invocations, in the form of SAM and of CloudFormation.
 pub(super) fn asynchronous(set: &Properties<'_>) -> Result<Asynchronous, TemplateError> {
     let mut read = Asynchronous::default();
     if let Some(retries) = set.number("MaximumRetryAttempts")? {

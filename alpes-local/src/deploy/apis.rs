@@ -1,4 +1,4 @@
-//! REST APIs, as `OpenAPI` definitions.
+//! REST APIs, as OpenAPI definitions.
 
 use serde_json::{Map, Value, json};
 use template::{Place, Properties, Resource, TemplateError};
@@ -17,7 +17,7 @@ pub struct Api {
     pub name: String,
     /// The name of the stage.
     pub stage: String,
-    /// The definition in `OpenAPI` 3, with API Gateway's extensions `x-amazon-apigateway-…`.
+    /// The definition in OpenAPI 3, with API Gateway's extensions `x-amazon-apigateway-…`.
     pub definition: Value,
 }
 
@@ -216,7 +216,7 @@ impl Route {
         }
     }
 
-    /// The operation in `OpenAPI`.
+    /// The operation in OpenAPI.
     fn operation(&self) -> Value {
         let region = crate::names::REGION;
         let arn = &self.function_arn;

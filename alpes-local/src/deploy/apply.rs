@@ -72,7 +72,7 @@ impl Plan {
 
     fn data(&self, services: &Services) -> Result<(), Failed> {
         for group in &self.log_groups {
-            services.logs.ensure(group).map_err(of(group))?;
+            present_group(services, group).map_err(of(group))?;
         }
         for bucket in &self.buckets {
             let made = services.s3.ensure_bucket(&bucket.name);
@@ -240,6 +240,16 @@ impl Plan {
 
 fn names<'a>(names: impl Iterator<Item = &'a String>) -> BTreeSet<String> {
     names.cloned().collect()
+}
+
+fn present_group(services: &Services, group: &str) -> Result<(), AwsError> {
+    let made = services
+        .logs
+        .call("CreateLogGroup", &json!({"logGroupName": group}));
+    match made {
+        Err(error) if error.code != "ResourceAlreadyExistsException" => Err(error),
+        _ => Ok(()),
+    }
 }
 
 /// What was removed by other means is removed.

@@ -18,7 +18,7 @@ use crate::names::{ACCOUNT, REGION};
 pub struct Plan {
     /// Kinesis streams, with their consumers.
     pub streams: Vec<Stream>,
-    /// `DynamoDB` tables.
+    /// DynamoDB tables.
     pub tables: Vec<Table>,
     /// S3 buckets.
     pub buckets: Vec<Bucket>,

@@ -13,7 +13,7 @@ pub struct Schedule {
     pub arn: String,
     /// The service, which decides the event of a target without input.
     pub source: ScheduleSource,
-    /// `rate(…)`, `cron(…)`, or for `EventBridge` Scheduler also `at(…)`. Times are in UTC.
+    /// `rate(…)`, `cron(…)`, or for EventBridge Scheduler also `at(…)`. Times are in UTC.
     pub expression: String,
     /// False if the schedule rests.
     pub enabled: bool,
@@ -24,9 +24,9 @@ pub struct Schedule {
 /// The service of a schedule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ScheduleSource {
-    /// A rule of `EventBridge`: the event's source is `aws.events`.
+    /// A rule of EventBridge: the event's source is `aws.events`.
     Rule,
-    /// A schedule of `EventBridge` Scheduler: the event's source is `aws.scheduler`.
+    /// A schedule of EventBridge Scheduler: the event's source is `aws.scheduler`.
     Scheduler,
 }
 
@@ -158,7 +158,7 @@ pub(super) fn schedule_of_event(
     Ok(())
 }
 
-/// What schedules of `EventBridge` Scheduler have in common.
+/// What schedules of EventBridge Scheduler have in common.
 fn scheduler(
     set: &Properties<'_>,
     name: String,

@@ -1,11 +1,11 @@
-//! `DynamoDB` tables, as requests to create them.
+//! DynamoDB tables, as requests to create them.
 
 use serde_json::{Map, Value, json};
 use template::{Properties, Resource, TemplateError};
 
 use super::draft::{Draft, Source};
 
-/// A `DynamoDB` table.
+/// A DynamoDB table.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Table {
     /// The name.

@@ -131,7 +131,7 @@ fn open(store: &Store) -> Result<Storage, DynoxideError> {
     Ok(storage)
 }
 
-/// Runs an action of `dynoxide` to its end. On `SQLite` these never wait.
+/// Runs an action of `dynoxide` to its end. On SQLite these never wait.
 fn run<T>(action: impl Future<Output = dynoxide::Result<T>>) -> dynoxide::Result<T> {
     match pin!(action).poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(result) => result,

@@ -106,8 +106,8 @@ fn atomically<T>(
     result
 }
 
-/// Refuses a name that the data file has already. `dynoxide` keeps a table's items in an `SQLite` table of the same
-/// name, and `SQLite` does not tell letters by their case.
+/// Refuses a name that the data file has already. `dynoxide` keeps a table's items in an SQLite table of the same
+/// name, and SQLite does not tell letters by their case.
 fn refuse_taken(storage: &Storage, name: &str) -> dynoxide::Result<()> {
     let mut find = storage.conn().prepare_cached(
         "SELECT EXISTS (SELECT 1 FROM sqlite_master WHERE name = ? COLLATE NOCASE)",

@@ -1,4 +1,4 @@
-//! Reads the definition of an API: an `OpenAPI` document with `x-amazon-apigateway-*` extensions.
+//! Reads the definition of an API: an OpenAPI document with `x-amazon-apigateway-*` extensions.
 
 use std::{collections::BTreeMap, fmt::Display};
 

@@ -53,7 +53,7 @@ pub struct ApiSpec {
     pub name: String,
     /// The one stage, for example `v1`.
     pub stage: String,
-    /// The `OpenAPI` document, with `x-amazon-apigateway-*` extensions and without intrinsic functions.
+    /// The OpenAPI document, with `x-amazon-apigateway-*` extensions and without intrinsic functions.
     pub definition: Value,
 }
 

@@ -33,7 +33,7 @@ enum Scheme {
 }
 
 impl Security {
-    /// Reads `components.securitySchemes`, or `securityDefinitions` of `OpenAPI` 2.
+    /// Reads `components.securitySchemes`, or `securityDefinitions` of OpenAPI 2.
     pub(super) fn read(document: &Value, place: &Place) -> Result<Self, AwsError> {
         let schemes = document.pointer("/components/securitySchemes");
         let schemes = schemes.or_else(|| document.get("securityDefinitions"));

@@ -1,5 +1,7 @@
 //! What other parts of the runtime do with streams, without requests.
 
+use std::time::Duration;
+
 use source_mapping::{Millis, Record, SequenceNumber, ShardId};
 use tokio::sync::watch;
 
@@ -246,6 +248,17 @@ impl Kinesis {
                     .store
                     .read(|connection| consumers::names(connection, stream.id))?,
             })
+        })
+    }
+
+    /// The time for which records are kept.
+    ///
+    /// # Errors
+    ///
+    /// `ResourceNotFoundException` if there is no such stream.
+    pub fn retention(&self, stream: &str) -> Result<Duration, AwsError> {
+        self.with(stream, |stream| {
+            Ok(Duration::from_hours(stream.retention_hours.into()))
         })
     }
 

@@ -1,4 +1,4 @@
-//! `CloudWatch` Logs: log groups, one text file each, which a person can follow with `tail -f`.
+//! CloudWatch Logs: log groups, one text file each, which a person can follow with `tail -f`.
 //!
 //! The files are in `logs/` of the data folder. A `/` of a group's name is a `+` in the file's name.
 

@@ -19,6 +19,7 @@ mod queue_event;
 mod reader;
 mod reading;
 mod report;
+mod services;
 mod shards;
 mod sources;
 mod status;

@@ -1,4 +1,4 @@
-//! Schedules: functions that are invoked at times, by the rules of `EventBridge`.
+//! Schedules: functions that are invoked at times, by the rules of EventBridge.
 //!
 //! Each target is invoked asynchronously. A time that passes while the runtime is down is lost, as it would be lost on
 //! AWS while the rule is disabled; a rate keeps its beat over a restart.
@@ -54,7 +54,7 @@ pub struct Target {
     pub id: String,
     /// The ARN of the function.
     pub arn: String,
-    /// The payload as JSON text; `None` for `EventBridge`'s own event.
+    /// The payload as JSON text; `None` for EventBridge's own event.
     pub input: Option<String>,
 }
 

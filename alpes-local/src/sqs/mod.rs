@@ -57,6 +57,30 @@ pub struct Message {
     pub message_attributes: MessageAttributes,
 }
 
+impl Message {
+    /// The MD5 of the body, in hexadecimal.
+    #[must_use]
+    pub fn md5_of_body(&self) -> String {
+        format!("{:x}", md5::compute(&self.body))
+    }
+
+    /// The MD5 of the sender's attributes, in hexadecimal; `None` without attributes.
+    #[must_use]
+    pub fn md5_of_message_attributes(&self) -> Option<String> {
+        attributes::checksum(&self.message_attributes)
+    }
+
+    /// The sender's attributes, as `ReceiveMessage` shows them.
+    #[must_use]
+    pub fn shown_attributes(&self) -> Map<String, Value> {
+        let shown = self.message_attributes.iter().map(|(name, attribute)| {
+            let value = serde_json::to_value(attribute).unwrap_or_default();
+            (name.clone(), value)
+        });
+        shown.collect()
+    }
+}
+
 impl Sqs {
     /// The queues in this store. `endpoint` is where clients reach the runtime: `http://127.0.0.1:4566`. The URLs of
     /// queues begin with it.

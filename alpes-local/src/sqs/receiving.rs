@@ -307,11 +307,11 @@ fn shown(mut message: Message, system: &[String], wanted: &[String]) -> Value {
             .iter()
             .any(|wanted| wanted == "All" || wanted == name)
     });
+    let body_checksum = message.md5_of_body();
     let own = selected(message.message_attributes, wanted);
     let mut shown = Map::new();
     shown.insert("MessageId".to_owned(), message.id.into());
     shown.insert("ReceiptHandle".to_owned(), message.receipt.into());
-    let body_checksum = format!("{:x}", md5::compute(&message.body));
     shown.insert("MD5OfBody".to_owned(), body_checksum.into());
     shown.insert("Body".to_owned(), message.body.into());
     if !message.attributes.is_empty() {

@@ -51,7 +51,7 @@ impl Ssm {
     ///
     /// # Errors
     ///
-    /// As for `PutParameter`. `CloudFormation` refuses the type `SecureString`, and so does this function.
+    /// As for `PutParameter`. CloudFormation refuses the type `SecureString`, and so does this function.
     pub fn ensure(&self, name: &str, kind: &str, value: &str) -> Result<(), AwsError> {
         let last = self
             .store
