@@ -51,7 +51,7 @@ async fn up(options: Options) -> Result<(), String> {
     let serving = tokio::spawn(runtime.clone().serve());
     wait(until_stdin_ends).await;
     serving.abort();
-    runtime.stop().await;
+    runtime.stop();
     Ok(())
 }
 

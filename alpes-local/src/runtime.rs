@@ -202,7 +202,7 @@ impl Runtime {
     }
 
     /// Ends all functions' processes.
-    pub async fn stop(&self) {
+    pub fn stop(&self) {
         self.services.lambda.shutdown();
     }
 
@@ -254,7 +254,7 @@ impl Handler for Runtime {
                 version,
                 operation,
             } => services.json(service, version, &operation, &request).await,
-            For::Query { service, action } => services.query(service, &action, &request).await,
+            For::Query { service, action } => services.query(service, &action, &request),
             For::LambdaRest => services.lambda.serve(request).await,
             For::MappingsRest => services.mappings.serve(request).await,
             For::S3 => services.s3.serve(&request),

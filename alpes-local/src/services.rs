@@ -19,12 +19,12 @@ use crate::{
     router::{Credential, Service},
     s3::S3,
     schedules::Schedules,
-    sns::Sns,
+    sns::{self, Sns},
     sqs::Sqs,
     ssm::Ssm,
     states::States,
     store::Store,
-    sts::Sts,
+    sts::{self, Sts},
 };
 
 /// The services.
@@ -167,22 +167,19 @@ impl Services {
     }
 
     /// Answers an action of a service with the query protocol.
-    pub async fn query(&self, service: Service, action: &str, request: &Request) -> Response {
+    pub fn query(&self, service: Service, action: &str, request: &Request) -> Response {
         let body = String::from_utf8_lossy(&request.body);
         let form = Form::parse(if body.is_empty() {
             &request.query
         } else {
             &body
         });
-        let (namespace, answered) = match service {
-            Service::Sns => (crate::sns::NAMESPACE, self.sns.call(action, &form)),
-            _ => {
-                let credential = Credential::of(request);
-                let key = credential
-                    .as_ref()
-                    .map(|credential| credential.key.as_str());
-                (crate::sts::NAMESPACE, self.sts.call(action, &form, key))
-            }
+        let (namespace, answered) = if service == Service::Sns {
+            (sns::NAMESPACE, self.sns.call(action, &form))
+        } else {
+            let credential = Credential::of(request);
+            let key = credential.as_ref().map(|credential| credential.key.as_str());
+            (sts::NAMESPACE, self.sts.call(action, &form, key))
         };
         match answered {
             Ok(body) => xml_answer(200, body),

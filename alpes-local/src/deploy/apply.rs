@@ -83,14 +83,14 @@ impl Plan {
                 StreamMode::OnDemand => Mode::OnDemand,
                 StreamMode::Provisioned => Mode::Provisioned,
             };
-            let made = services.kinesis.ensure(
+            let ensured = services.kinesis.ensure(
                 &stream.name,
                 stream.shards,
                 mode,
                 stream.retention_hours,
                 &stream.consumers,
             );
-            made.map_err(of(&stream.name))?;
+            ensured.map_err(of(&stream.name))?;
         }
         for table in &self.tables {
             let ttl = table.ttl_attribute.as_deref();
@@ -154,7 +154,7 @@ impl Plan {
 
     async fn mappings(&self, services: &Services) -> Result<BTreeSet<String>, Failed> {
         let streams = self.stream_mappings.iter().map(|mapping| {
-            let spec = from_stream(mapping);
+            let spec = Ok(from_stream(mapping));
             (&mapping.id, spec)
         });
         let queues = self.queue_mappings.iter().map(|mapping| {
@@ -317,8 +317,8 @@ fn code(written: &str, artifacts: &Path) -> Result<Code, AwsError> {
     Err(AwsError::client("InvalidParameterValueException", rule))
 }
 
-fn from_stream(mapping: &StreamMapping) -> Result<MappingSpec, AwsError> {
-    Ok(MappingSpec {
+fn from_stream(mapping: &StreamMapping) -> MappingSpec {
+    MappingSpec {
         function: mapping.function.clone(),
         source_arn: mapping.source_arn.clone(),
         consumer: mapping
@@ -328,7 +328,7 @@ fn from_stream(mapping: &StreamMapping) -> Result<MappingSpec, AwsError> {
         settings: mapping.settings.clone(),
         destination_arn: mapping.destination_arn.clone(),
         maximum_concurrency: None,
-    })
+    }
 }
 
 fn from_queue(mapping: &QueueMapping) -> Result<MappingSpec, AwsError> {
