@@ -8,7 +8,7 @@
 //! | `ms` | sleeps so long first |
 //! | `print` | prints this text, with a line end |
 //! | `allocate` | allocates so many MB and keeps them |
-//! | `spawn` | starts a child that sleeps for ten minutes |
+//! | `spawn` | starts a child that sleeps for ten minutes, and prints `child` and its process id |
 //! | `with`, `bytes` | `answer`: this JSON, or a text of so many bytes |
 //! | `code` | `exit`: the exit code |
 //! | `type` | `fail`: the type of the error |
@@ -190,7 +190,8 @@ impl Hoard {
             self.0.push(vec![1; usize::try_from(megabytes << 20)?]);
         }
         if order.get("spawn").is_some() {
-            Command::new("sleep").arg("600").spawn()?;
+            let child = Command::new("sleep").arg("600").spawn()?;
+            println!("child {}", child.id());
         }
         if let Some(millis) = number(order, "ms") {
             sleep(Duration::from_millis(millis));

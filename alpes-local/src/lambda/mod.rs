@@ -287,17 +287,11 @@ impl Inner {
         }
     }
 
-    /// The destinations, as soon as they are set.
-    async fn destinations(&self) -> Arc<dyn Destinations> {
+    /// The destinations, as soon as they are set; `None` if the runtime ends before.
+    async fn destinations(&self) -> Option<Arc<dyn Destinations>> {
         let mut receiver = self.destinations.subscribe();
-        loop {
-            if let Some(destinations) = receiver.borrow_and_update().clone() {
-                return destinations;
-            }
-            if receiver.changed().await.is_err() {
-                std::future::pending::<()>().await;
-            }
-        }
+        let ready = |set: &Option<_>| set.is_some() || self.is_closed();
+        receiver.wait_for(ready).await.ok()?.clone()
     }
 
     fn is_closed(&self) -> bool {
@@ -308,6 +302,8 @@ impl Inner {
         self.closed.store(true, Ordering::SeqCst);
         self.starts.close();
         self.queue.wake();
+        // Records that wait for their destinations look again.
+        self.destinations.send_modify(|_| ());
         for sandbox in self.watch.sandboxes() {
             sandbox::kill_group(sandbox.pid);
         }

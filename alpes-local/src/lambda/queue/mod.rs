@@ -152,8 +152,10 @@ async fn try_entry(inner: &Arc<Inner>, request_id: &str) -> Result<(), AwsError>
             entries::postpone(&inner.store, &entry, due)
         }
         Settlement::Done(record) => {
-            if let Some(record) = record {
-                deliver(inner, &entry, record).await;
+            if let Some(record) = record
+                && !deliver(inner, &entry, record).await
+            {
+                return Ok(());
             }
             entries::remove(&inner.store, &entry.request_id)
         }
@@ -186,9 +188,12 @@ async fn settlement(inner: &Arc<Inner>, entry: &Entry) -> Option<Settlement> {
     Some(attempt(now_millis()).settle(&result))
 }
 
-/// Sends a record to its destination. As on AWS, a record that its destination refuses is lost.
-async fn deliver(inner: &Inner, entry: &Entry, record: Record) {
-    let destinations = inner.destinations().await;
+/// Sends a record to its destination; `false` if the runtime ends before that. As on AWS, a record that its destination
+/// refuses is lost.
+async fn deliver(inner: &Inner, entry: &Entry, record: Record) -> bool {
+    let Some(destinations) = inner.destinations().await else {
+        return false;
+    };
     let now = now_millis();
     let key = settle::object_key(&entry.function, now);
     let body = record.body.to_string();
@@ -202,4 +207,5 @@ async fn deliver(inner: &Inner, entry: &Entry, record: Record) {
             at: now,
         });
     }
+    true
 }

@@ -1,0 +1,8 @@
+//! Functions in real processes: the example `probe` is their program.
+
+#![cfg(test)]
+
+mod asynchronous;
+mod failures;
+mod sandboxes;
+mod support;

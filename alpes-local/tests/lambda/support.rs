@@ -1,0 +1,152 @@
+//! What the tests share.
+
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use alpes_local::{
+    invoke::{Invoked, Invoker},
+    lambda::{Code, FunctionSpec, Lambda, Pace},
+    logs::Logs,
+    store::Store,
+};
+use bytes::Bytes;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+/// A runtime with a data folder, and a folder of code with the probe.
+pub(crate) struct World {
+    pub(crate) root: PathBuf,
+    logs: Arc<Logs>,
+    pub(crate) lambda: Arc<Lambda>,
+}
+
+impl World {
+    pub(crate) fn new() -> Self {
+        let root = std::env::temp_dir().join(format!("alpes-lambda-{}", Uuid::new_v4()));
+        let code = root.join("code");
+        std::fs::create_dir_all(&code).unwrap();
+        std::fs::copy(probe(), code.join("bootstrap")).unwrap();
+        Self::open(root)
+    }
+
+    pub(crate) fn open(root: PathBuf) -> Self {
+        let pace = Pace {
+            retry: Duration::from_millis(20),
+            throttled: Duration::from_millis(20),
+            ..Pace::default()
+        };
+        Self::with_pace(root, pace)
+    }
+
+    pub(crate) fn with_pace(root: PathBuf, pace: Pace) -> Self {
+        let store = Arc::new(Store::open(&root.join("data")).unwrap());
+        let logs = Logs::new(store.clone()).unwrap();
+        let endpoint = "http://127.0.0.1:4566".to_owned();
+        let lambda = Lambda::with_pace(store, logs.clone(), endpoint, pace).unwrap();
+        Self { root, logs, lambda }
+    }
+
+    /// Ends the runtime and begins it anew with the same data.
+    pub(crate) fn again(self) -> Self {
+        Self::open(self.close())
+    }
+
+    pub(crate) fn close(self) -> PathBuf {
+        let Self { root, logs, lambda } = self;
+        drop((logs, lambda));
+        root
+    }
+
+    pub(crate) fn spec(&self, name: &str) -> FunctionSpec {
+        let mut spec = FunctionSpec::new(name, Code::Folder(self.root.join("code")));
+        // No test waits for this, however slow the machine is.
+        spec.timeout = 60;
+        let file = self.file().to_str().unwrap().to_owned();
+        spec.environment.insert("PROBE_FILE".into(), file);
+        spec
+    }
+
+    pub(crate) async fn put(&self, name: &str) {
+        self.lambda.put(self.spec(name)).await.unwrap();
+    }
+
+    pub(crate) async fn order(&self, name: &str, order: Value) -> Invoked {
+        self.lambda.invoke(name, event(order)).await.unwrap()
+    }
+
+    pub(crate) fn file(&self) -> PathBuf {
+        self.root.join("probe.jsonl")
+    }
+
+    /// What the probe has noted, one value an invocation.
+    pub(crate) fn noted(&self) -> Vec<Value> {
+        let text = std::fs::read_to_string(self.file()).unwrap_or_default();
+        text.lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect()
+    }
+
+    pub(crate) fn log(&self, name: &str) -> Vec<String> {
+        let request = json!({ "logGroupName": format!("/aws/lambda/{name}") });
+        let answer = self.logs.call("FilterLogEvents", &request).unwrap();
+        let events = answer["events"].as_array().unwrap().iter();
+        events
+            .map(|event| event["message"].as_str().unwrap().to_owned())
+            .collect()
+    }
+
+    pub(crate) fn end(self) {
+        let _ = std::fs::remove_dir_all(self.close());
+    }
+}
+
+/// The probe's program. Cargo builds it with all targets of the tests, and not with a single test.
+fn probe() -> PathBuf {
+    let test = std::env::current_exe().unwrap();
+    let folder = test.parent().and_then(Path::parent).unwrap();
+    let program = folder.join("examples/probe");
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/probe.rs");
+    let changed = |path: &Path| {
+        std::fs::metadata(path)
+            .and_then(|file| file.modified())
+            .ok()
+    };
+    if changed(&program) < changed(&source) {
+        let mut cargo = Command::new(env!("CARGO"));
+        let built = cargo
+            .args(["build", "-p", "alpes-local", "--example", "probe"])
+            .status();
+        assert!(built.unwrap().success());
+    }
+    program
+}
+
+pub(crate) fn event(order: Value) -> Bytes {
+    let event = serde_json::Map::from_iter([("probe".to_owned(), order)]);
+    Value::from(event).to_string().into()
+}
+
+pub(crate) fn document(invoked: &Invoked) -> Value {
+    serde_json::from_slice(&invoked.payload).unwrap()
+}
+
+/// Waits until a condition holds.
+pub(crate) async fn until(what: &str, condition: impl Fn() -> bool) {
+    let began = Instant::now();
+    while !condition() {
+        assert!(
+            began.elapsed() < Duration::from_mins(1),
+            "waited in vain until {what}"
+        );
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+pub(crate) fn is_running(pid: u64) -> bool {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    !status.is_empty() && !status.contains("State:\tZ")
+}
