@@ -1,1 +1,0 @@
-//! SQS: queues, in the store.
