@@ -178,7 +178,9 @@ impl Services {
             (sns::NAMESPACE, self.sns.call(action, &form))
         } else {
             let credential = Credential::of(request);
-            let key = credential.as_ref().map(|credential| credential.key.as_str());
+            let key = credential
+                .as_ref()
+                .map(|credential| credential.key.as_str());
             (sts::NAMESPACE, self.sts.call(action, &form, key))
         };
         match answered {

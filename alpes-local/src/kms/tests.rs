@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::Kms;
-use crate::{error::AwsError, states::Clock, store::Store};
+use crate::{clock::Clock, error::AwsError, store::Store};
 
 struct Hand(Mutex<Timestamp>);
 

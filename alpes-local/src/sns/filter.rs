@@ -1,9 +1,10 @@
 //! Filter policies: which messages a subscription gets.
 
-use std::{collections::BTreeMap, net::IpAddr};
+use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
+use super::condition::Condition;
 use crate::sqs::MessageAttributes;
 
 /// SNS's limits on a policy: its keys, and the combinations of its values.
@@ -27,27 +28,6 @@ pub(super) struct Filter {
 
 /// The values of the fields of a message. Fields of objects in objects have the names of both with a dot between.
 type Fields = BTreeMap<String, Vec<Value>>;
-
-#[derive(Clone, Debug)]
-enum Condition {
-    Equals(Value),
-    EqualsIgnoreCase(String),
-    Prefix(String),
-    Suffix(String),
-    AnythingBut(Vec<Condition>),
-    Numeric(Vec<(Comparison, f64)>),
-    Cidr(IpAddr, u32),
-    Exists(bool),
-}
-
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Comparison {
-    Equal,
-    Less,
-    LessOrEqual,
-    Greater,
-    GreaterOrEqual,
-}
 
 impl Filter {
     /// Reads a policy. The error is a reason in AWS's words.
@@ -199,180 +179,144 @@ fn collect(value: &Value, field: &str, fields: &mut Fields) {
     }
 }
 
-impl Condition {
-    fn parse(condition: &Value) -> Result<Self, String> {
-        let Value::Object(match_expression) = condition else {
-            return match condition {
-                Value::Array(_) => {
-                    Err("Match value must be String, number, true, false, or null".to_owned())
-                }
-                plain => Ok(Self::Equals(plain.clone())),
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sqs::MessageAttribute;
+
+    fn passes(policy: &str, body: &str) -> bool {
+        let filter = Filter::parse(policy, Scope::Body).unwrap();
+        filter.passes(body, &MessageAttributes::new())
+    }
+
+    #[test]
+    fn each_condition_has_a_body_that_meets_it_and_one_that_does_not() {
+        for (policy, good, bad) in [
+            (r#"{"a":["x","y"]}"#, r#"{"a":"y"}"#, r#"{"a":"z"}"#),
+            (r#"{"a":[1]}"#, r#"{"a":1.0}"#, r#"{"a":"1"}"#),
+            (r#"{"a":[null]}"#, r#"{"a":null}"#, "{}"),
+            (r#"{"a":{"b":["x"]}}"#, r#"{"a":{"b":"x"}}"#, r#"{"a":"x"}"#),
+            (
+                r#"{"a":{"b":["x"]}}"#,
+                r#"{"a":[{"b":"y"},{"b":"x"}]}"#,
+                r#"{"a":[]}"#,
+            ),
+            (
+                r#"{"a":["x"],"b":["y"]}"#,
+                r#"{"a":"x","b":"y"}"#,
+                r#"{"a":"x"}"#,
+            ),
+            (
+                r#"{"$or":[{"a":["x"]},{"b":["y"]}]}"#,
+                r#"{"b":"y"}"#,
+                r#"{"b":"x"}"#,
+            ),
+            (
+                r#"{"a":[{"prefix":"ab"}]}"#,
+                r#"{"a":"abc"}"#,
+                r#"{"a":"cab"}"#,
+            ),
+            (
+                r#"{"a":[{"suffix":"ab"}]}"#,
+                r#"{"a":"cab"}"#,
+                r#"{"a":"abc"}"#,
+            ),
+            (
+                r#"{"a":[{"equals-ignore-case":"AB"}]}"#,
+                r#"{"a":"aB"}"#,
+                r#"{"a":"abc"}"#,
+            ),
+            (
+                r#"{"a":[{"anything-but":["x",1]}]}"#,
+                r#"{"a":"y"}"#,
+                r#"{"a":1}"#,
+            ),
+            (
+                r#"{"a":[{"anything-but":{"prefix":"x"}}]}"#,
+                r#"{"a":"y"}"#,
+                r#"{"a":"xy"}"#,
+            ),
+            (r#"{"a":[{"anything-but":"x"}]}"#, r#"{"a":"y"}"#, "{}"),
+            (r#"{"a":[{"exists":true}]}"#, r#"{"a":"x"}"#, "{}"),
+            (r#"{"a":[{"exists":false}]}"#, "{}", r#"{"a":"x"}"#),
+            (
+                r#"{"a":[{"numeric":[">",1,"<=",2]}]}"#,
+                r#"{"a":2}"#,
+                r#"{"a":1}"#,
+            ),
+            (
+                r#"{"a":[{"numeric":["=",0.3]}]}"#,
+                r#"{"a":0.3}"#,
+                r#"{"a":0.30001}"#,
+            ),
+            (
+                r#"{"a":[{"cidr":"10.0.0.0/24"}]}"#,
+                r#"{"a":"10.0.0.255"}"#,
+                r#"{"a":"10.0.1.0"}"#,
+            ),
+            (
+                r#"{"a":[{"cidr":"2001:db8::/32"}]}"#,
+                r#"{"a":"2001:db8::1"}"#,
+                r#"{"a":"10.0.1.0"}"#,
+            ),
+        ] {
+            assert!(passes(policy, good), "{policy} {good}");
+            assert!(!passes(policy, bad), "{policy} {bad}");
+        }
+        assert!(!passes(r#"{"a":[{"exists":false}]}"#, "no JSON"));
+    }
+
+    #[test]
+    fn attributes_are_compared_by_their_types() {
+        let passes = |policy: &str, kind: &str, value: &str| {
+            let attribute = MessageAttribute {
+                data_type: kind.to_owned(),
+                string_value: Some(value.to_owned()),
+                ..MessageAttribute::default()
             };
+            let filter = Filter::parse(policy, Scope::Attributes).unwrap();
+            filter.passes("", &[("a".to_owned(), attribute)].into())
         };
-        let mut operators = match_expression.iter();
-        let (Some((operator, operand)), None) = (operators.next(), operators.next()) else {
-            return Err("Only one key allowed in match expression".to_owned());
-        };
-        match operator.as_str() {
-            "prefix" => text(operator, operand).map(Self::Prefix),
-            "suffix" => text(operator, operand).map(Self::Suffix),
-            "equals-ignore-case" => text(operator, operand).map(Self::EqualsIgnoreCase),
-            "anything-but" => anything_but(operand),
-            "exists" => operand
-                .as_bool()
-                .map(Self::Exists)
-                .ok_or_else(|| "exists match pattern must be either true or false.".to_owned()),
-            "numeric" => numeric(operand).map(Self::Numeric),
-            "cidr" => cidr(operand),
-            _ => Err(format!("Unrecognized match type {operator}")),
-        }
+        assert!(passes(r#"{"a":["1"]}"#, "String", "1"));
+        assert!(!passes(r#"{"a":["1"]}"#, "Number", "1"));
+        assert!(passes(r#"{"a":[{"numeric":[">",0]}]}"#, "Number", "1"));
+        assert!(passes(r#"{"a":["y"]}"#, "String.Array", r#"["x","y"]"#));
+        assert!(!passes(r#"{"a":["z"]}"#, "String.Array", r#"["x","y"]"#));
     }
 
-    /// True if one of a field's values meets the condition. A field that is missing has no values.
-    fn meets(&self, values: &[Value]) -> bool {
-        match self {
-            Self::Exists(exists) => *exists != values.is_empty(),
-            _ => values.iter().any(|value| self.matches(value)),
+    #[test]
+    fn policies_that_sns_refuses_are_refused() {
+        for (policy, reason) in [
+            ("[]", "JSON object"),
+            (r#"{"a":"x"}"#, "must be an object or an array"),
+            (r#"{"a":[]}"#, "Empty arrays"),
+            (r#"{"a":[["x"]]}"#, "Match value"),
+            (r#"{"a":[{"prefix":1}]}"#, "must be a string"),
+            (r#"{"a":[{"like":"x"}]}"#, "Unrecognized match type like"),
+            (r#"{"a":[{"prefix":"x","suffix":"y"}]}"#, "Only one key"),
+            (r#"{"a":[{"numeric":["<",1,">",0]}]}"#, "Too many elements"),
+            (
+                r#"{"a":[{"numeric":[">",1,"<",0]}]}"#,
+                "Bottom must be less than top",
+            ),
+            (
+                r#"{"a":[{"numeric":["~",1]}]}"#,
+                "Unrecognized numeric range operator",
+            ),
+            (r#"{"a":[{"cidr":"10.0.0.0"}]}"#, "Malformed CIDR"),
+            (
+                r#"{"a":[1],"b":[1],"c":[1],"d":[1],"e":[1],"f":[1]}"#,
+                "more than 5 keys",
+            ),
+            (
+                r#"{"a":{"b":{"c":[1,2,3,4,5,6,7,8,9,10]}},"d":[1,2,3,4,5,6]}"#,
+                "too complex",
+            ),
+        ] {
+            let refused = Filter::parse(policy, Scope::Body).unwrap_err();
+            assert!(refused.contains(reason), "{policy}: {refused}");
         }
+        let nested = Filter::parse(r#"{"a":{"b":[1]}}"#, Scope::Attributes).unwrap_err();
+        assert!(nested.contains("does not support nested"));
     }
-
-    fn matches(&self, value: &Value) -> bool {
-        let text = value.as_str();
-        match self {
-            Self::Equals(expected) => equal(expected, value),
-            Self::EqualsIgnoreCase(expected) => {
-                text.is_some_and(|text| text.to_lowercase() == expected.to_lowercase())
-            }
-            Self::Prefix(prefix) => text.is_some_and(|text| text.starts_with(prefix)),
-            Self::Suffix(suffix) => text.is_some_and(|text| text.ends_with(suffix)),
-            Self::AnythingBut(refused) => {
-                !value.is_null() && !refused.iter().any(|refused| refused.matches(value))
-            }
-            Self::Numeric(comparisons) => value.as_f64().is_some_and(|number| {
-                let mut comparisons = comparisons.iter();
-                comparisons.all(|(comparison, bound)| comparison.holds(number, *bound))
-            }),
-            Self::Cidr(network, bits) => text
-                .and_then(|text| text.parse().ok())
-                .is_some_and(|address| in_network(address, *network, *bits)),
-            Self::Exists(exists) => *exists,
-        }
-    }
-}
-
-/// Numbers are equal by value: 1 and 1.0 are.
-fn equal(one: &Value, other: &Value) -> bool {
-    match (one.as_f64(), other.as_f64()) {
-        (Some(one), Some(other)) => Comparison::Equal.holds(one, other),
-        _ => one == other,
-    }
-}
-
-impl Comparison {
-    fn parse(operator: &Value) -> Result<Self, String> {
-        match operator.as_str() {
-            Some("=") => Ok(Self::Equal),
-            Some("<") => Ok(Self::Less),
-            Some("<=") => Ok(Self::LessOrEqual),
-            Some(">") => Ok(Self::Greater),
-            Some(">=") => Ok(Self::GreaterOrEqual),
-            Some(other) => Err(format!("Unrecognized numeric range operator: {other}")),
-            None => Err(format!("Invalid member in numeric match: {operator}")),
-        }
-    }
-
-    fn holds(self, number: f64, bound: f64) -> bool {
-        match self {
-            Self::Equal => (number - bound).abs() < f64::EPSILON * number.abs().max(1.0),
-            Self::Less => number < bound,
-            Self::LessOrEqual => number <= bound,
-            Self::Greater => number > bound,
-            Self::GreaterOrEqual => number >= bound,
-        }
-    }
-}
-
-fn text(operator: &str, operand: &Value) -> Result<String, String> {
-    let text = operand.as_str();
-    text.map(str::to_owned)
-        .ok_or_else(|| format!("{operator} match pattern must be a string"))
-}
-
-fn anything_but(operand: &Value) -> Result<Condition, String> {
-    let refused = match operand {
-        Value::Array(values) => values
-            .iter()
-            .map(Condition::parse)
-            .collect::<Result<_, _>>()?,
-        Value::Object(expression) => {
-            let unsupported = expression
-                .keys()
-                .find(|key| !matches!(key.as_str(), "prefix" | "suffix"));
-            if let Some(operator) = unsupported {
-                return Err(format!("Unsupported anything-but pattern: {operator}"));
-            }
-            vec![Condition::parse(operand)?]
-        }
-        _ => vec![Condition::parse(operand)?],
-    };
-    Ok(Condition::AnythingBut(refused))
-}
-
-fn numeric(operand: &Value) -> Result<Vec<(Comparison, f64)>, String> {
-    let members = operand.as_array().map(Vec::as_slice).unwrap_or_default();
-    let comparisons = members.chunks(2).map(|pair| match pair {
-        [operator, bound] => {
-            let bound = bound.as_f64();
-            let operator = Comparison::parse(operator)?;
-            bound.map(|bound| (operator, bound)).ok_or_else(|| {
-                format!(
-                    "Value of {} must be numeric",
-                    pair.first().and_then(Value::as_str).unwrap_or_default()
-                )
-            })
-        }
-        _ => Err("Value of the last operator must be numeric".to_owned()),
-    });
-    let comparisons: Vec<(Comparison, f64)> = comparisons.collect::<Result<_, _>>()?;
-    match comparisons.as_slice() {
-        [] => Err("Invalid member in numeric match: ]".to_owned()),
-        [_] => Ok(comparisons),
-        [
-            (Comparison::Greater | Comparison::GreaterOrEqual, bottom),
-            (Comparison::Less | Comparison::LessOrEqual, top),
-        ] if bottom < top => Ok(comparisons),
-        [(Comparison::Greater | Comparison::GreaterOrEqual, _), _] => {
-            Err("Bottom must be less than top".to_owned())
-        }
-        _ => Err("Too many elements in numeric expression".to_owned()),
-    }
-}
-
-fn cidr(operand: &Value) -> Result<Condition, String> {
-    let text = text("prefix", operand)?;
-    let (address, bits) = text
-        .split_once('/')
-        .ok_or("Malformed CIDR, one '/' required")?;
-    let bits = bits
-        .parse()
-        .map_err(|_| "Malformed CIDR, mask bits must be an integer".to_owned())?;
-    let network: IpAddr = address
-        .parse()
-        .map_err(|_| format!("Nonstandard IP address: {address}"))?;
-    let most = if network.is_ipv4() { 32 } else { 128 };
-    if bits > most {
-        return Err(format!("Malformed CIDR, mask bits must be at most {most}"));
-    }
-    Ok(Condition::Cidr(network, bits))
-}
-
-fn in_network(address: IpAddr, network: IpAddr, bits: u32) -> bool {
-    let prefix = |address: IpAddr| {
-        let (number, size) = match address {
-            IpAddr::V4(address) => (u128::from(address.to_bits()), 32),
-            IpAddr::V6(address) => (address.to_bits(), 128),
-        };
-        number.checked_shr(size - bits).unwrap_or_default()
-    };
-    address.is_ipv4() == network.is_ipv4() && prefix(address) == prefix(network)
 }

@@ -2,6 +2,7 @@
 
 mod answers;
 mod calls;
+mod condition;
 mod fields;
 mod filter;
 mod message;

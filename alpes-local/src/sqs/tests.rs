@@ -172,17 +172,17 @@ async fn a_message_is_hidden_until_it_is_deleted_and_no_restart_shows_it() {
             "picture": { "DataType": "Binary", "BinaryValue": "AQID" },
         },
     });
-    let sent = queues.call("SendMessage", "orders", send).await.unwrap();
+    let accepted = queues.call("SendMessage", "orders", send).await.unwrap();
     let queues = queues.reopened();
     let received = queues.receive("orders").await;
     assert_eq!(received.len(), 1);
     let message = &received[0];
-    assert_eq!(message["MessageId"], sent["MessageId"]);
+    assert_eq!(message["MessageId"], accepted["MessageId"]);
     assert_eq!(message["Body"], "one order");
-    assert_eq!(message["MD5OfBody"], sent["MD5OfMessageBody"]);
+    assert_eq!(message["MD5OfBody"], accepted["MD5OfMessageBody"]);
     assert_eq!(
         message["MD5OfMessageAttributes"],
-        sent["MD5OfMessageAttributes"]
+        accepted["MD5OfMessageAttributes"]
     );
     assert_eq!(
         message["MessageAttributes"]["picture"]["BinaryValue"],
@@ -400,7 +400,7 @@ async fn a_receiver_that_waits_is_woken_by_an_arrival() {
     let queues = Queues::new();
     queues.sqs.ensure("orders", &[].into()).unwrap();
     let queue = arn("sqs", "orders");
-    let hour = Duration::from_secs(3_600);
+    let hour = Duration::from_hours(1);
     let (received, sent) = tokio::join!(queues.sqs.receive(&queue, 10, hour), async {
         tokio::task::yield_now().await;
         queues.sqs.send(&queue, "x")
@@ -456,14 +456,14 @@ async fn delays_and_retention_go_by_the_time_of_sending() {
     );
     assert_eq!(counts["Attributes"]["ApproximateNumberOfMessages"], "1");
 
-    let sent = now_millis() - 61_000;
+    let long_ago = now_millis() - 61_000;
     queues
         .sqs
         .store
         .write(|transaction| {
             transaction.execute(
                 "UPDATE sqs_messages SET sent = ? WHERE body = 'old'",
-                [sent],
+                [long_ago],
             )
         })
         .unwrap();
