@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::mount::Mount;
+use crate::{mappings::Polling, mount::Mount};
 
 /// The help text.
 pub const USAGE: &str = "\
@@ -17,6 +17,7 @@ Runs the Lambda functions of CloudFormation templates on this machine, with the 
   --port N               the port on 127.0.0.1   (default 4566)
   --data DIR             the folder of everything that outlives the runtime, or :memory:   (default :memory:)
   --mount PATH=URL       another server, which answers below this path; may be repeated
+  --aws-polling          let event source mappings poll a shard once a second, as on AWS; otherwise they read at once
   --until-stdin-ends     stop when the standard input ends, so that the runtime never outlives who started it
 
 The runtime answers AWS's own APIs at http://127.0.0.1:PORT, and the first REST API at the same address by its paths.
@@ -48,6 +49,8 @@ pub struct Options {
     pub data: Data,
     /// Other servers.
     pub mounts: Vec<Mount>,
+    /// When event source mappings read a stream.
+    pub polling: Polling,
     /// True if the runtime stops when its standard input ends.
     pub until_stdin_ends: bool,
 }
@@ -73,6 +76,7 @@ impl Options {
             port: 4566,
             data: Data::Memory,
             mounts: vec![],
+            polling: Polling::AtOnce,
             until_stdin_ends: false,
         };
         while let Some(option) = words.next() {
@@ -94,6 +98,10 @@ impl Options {
     ) -> Result<(), String> {
         if option == "--until-stdin-ends" {
             self.until_stdin_ends = true;
+            return Ok(());
+        }
+        if option == "--aws-polling" {
+            self.polling = Polling::EachSecond;
             return Ok(());
         }
         let mut value = || {
@@ -157,7 +165,7 @@ mod tests {
     #[test]
     fn options_are_read() {
         let line = "up --template a.yaml --template b.yaml --artifacts out --stack shop --parameter A=b=c --port 0 \
-                    --data /tmp/x --mount /console=http://127.0.0.1:5173/ --until-stdin-ends";
+                    --data /tmp/x --mount /console=http://127.0.0.1:5173/ --aws-polling --until-stdin-ends";
         let options = parse(line).unwrap();
         assert_eq!(
             options.templates,
@@ -169,9 +177,11 @@ mod tests {
         assert_eq!(options.data, Data::Folder("/tmp/x".into()));
         assert_eq!(options.mounts[0].prefix(), "/console");
         assert_eq!(options.mounts[0].target(), "http://127.0.0.1:5173");
+        assert_eq!(options.polling, Polling::EachSecond);
         assert!(options.until_stdin_ends);
         let least = parse("up --template a --artifacts b").unwrap();
         assert_eq!((least.port, least.data), (4566, Data::Memory));
+        assert_eq!(least.polling, Polling::AtOnce);
     }
 
     #[test]

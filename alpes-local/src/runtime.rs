@@ -109,7 +109,8 @@ impl Runtime {
         let folder = Folder::open(&options.data)?;
         let store = Arc::new(folder.store()?);
         let endpoint = format!("http://{address}");
-        let services = Services::new(&store, &endpoint).map_err(|error| error.to_string())?;
+        let services =
+            Services::new(&store, &endpoint, options.polling).map_err(|error| error.to_string())?;
         let runtime = Self {
             options,
             port: address.port(),

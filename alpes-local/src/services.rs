@@ -15,7 +15,7 @@ use crate::{
     kms::Kms,
     lambda::Lambda,
     logs::Logs,
-    mappings::Mappings,
+    mappings::{Mappings, Polling},
     router::{Credential, Service},
     s3::S3,
     schedules::Schedules,
@@ -60,12 +60,13 @@ pub struct Services {
 }
 
 impl Services {
-    /// The services over a store. `endpoint` is the address at which they answer.
+    /// The services over a store. `endpoint` is the address at which they answer. `polling` is for event source
+    /// mappings.
     ///
     /// # Errors
     ///
     /// If the store fails.
-    pub fn new(store: &Arc<Store>, endpoint: &str) -> Result<Self, AwsError> {
+    pub fn new(store: &Arc<Store>, endpoint: &str, polling: Polling) -> Result<Self, AwsError> {
         let logs = Logs::new(store.clone())?;
         let lambda = Lambda::new(store.clone(), logs.clone(), endpoint.to_owned())?;
         let invoker: Arc<dyn Invoker> = lambda.clone();
@@ -86,6 +87,7 @@ impl Services {
             sqs.clone(),
             invoker.clone(),
             delivery,
+            polling,
         )?;
         let kms = Arc::new(Kms::new(store.clone())?);
         Ok(Self {

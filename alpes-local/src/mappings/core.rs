@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use source_mapping::Change;
+use source_mapping::{Change, Reads, Settings};
 use tokio::{
     sync::{broadcast, oneshot},
     task::JoinHandle,
@@ -17,6 +17,7 @@ use super::{
     journal::{Journal, Row},
     postman::Postman,
     queue,
+    sources::Polling,
     sources::{QueueSource, StreamSource},
     status::{Act, MappingEvent, MappingView, Status},
     stream,
@@ -34,6 +35,7 @@ pub(super) struct Core {
     pub(super) queues: Arc<dyn QueueSource>,
     pub(super) invoker: Arc<dyn Invoker>,
     pub(super) destinations: Arc<dyn Destinations>,
+    pub(super) polling: Polling,
     pub(super) postman: Postman,
     pub(super) feed: broadcast::Sender<MappingEvent>,
     pub(super) lives: Mutex<BTreeMap<Uuid, Arc<Live>>>,
@@ -54,6 +56,20 @@ struct Running {
 }
 
 impl Core {
+    /// The settings for the machine of a stream's shard.
+    pub(super) fn machine_settings(
+        &self,
+        config: &Config,
+        stream: &str,
+    ) -> Result<Settings, AwsError> {
+        let mut settings = config.settings(self.streams.retention(stream)?)?;
+        if self.polling == Polling::AtOnce {
+            // With enhanced fan-out, the machine reads records as they arrive.
+            settings.reads = Reads::FanOut;
+        }
+        Ok(settings)
+    }
+
     fn lives(&self) -> MutexGuard<'_, BTreeMap<Uuid, Arc<Live>>> {
         self.lives.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -39,7 +39,7 @@ use tokio::sync::broadcast;
 use uuid::Uuid;
 
 pub use config::MappingSpec;
-pub use sources::{Message, QueueSource, ShardInfo, StreamSource};
+pub use sources::{Message, Polling, QueueSource, ShardInfo, StreamSource};
 pub use status::{Act, BatchView, Counts, MappingEvent, MappingView, ShardView};
 
 use self::{
@@ -79,6 +79,7 @@ impl Mappings {
         queues: Arc<dyn QueueSource>,
         invoker: Arc<dyn Invoker>,
         destinations: Arc<dyn Destinations>,
+        polling: Polling,
     ) -> Result<Arc<Self>, AwsError> {
         let core = Arc::new(Core {
             journal: Journal::new(store)?,
@@ -86,6 +87,7 @@ impl Mappings {
             queues,
             invoker,
             destinations,
+            polling,
             postman: Postman::default(),
             feed: broadcast::Sender::new(FEED),
             lives: Mutex::new(BTreeMap::new()),
@@ -213,8 +215,8 @@ impl Mappings {
             (true, false, _) => Change::Disable,
             (_, _, Source::Queue) | (false, _, _) => Change::Enable,
             (true, true, Source::Stream { name, .. }) => {
-                let retention = self.core.streams.retention(&name)?;
-                Change::Update(Box::new(config.settings(retention)?))
+                let settings = self.core.machine_settings(&config, &name)?;
+                Change::Update(Box::new(settings))
             }
         };
         let row = Row {

@@ -20,6 +20,16 @@ pub struct ShardInfo {
     pub closed: bool,
 }
 
+/// When mappings read the shards of a stream that they do not read with enhanced fan-out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Polling {
+    /// As soon as records arrive, so that nobody waits for a poll on a developer's machine.
+    #[default]
+    AtOnce,
+    /// Once a second, as on AWS, within the limits that all readers of a shard share.
+    EachSecond,
+}
+
 /// The streams from which mappings read. `stream` is always the name of a stream, not its ARN.
 pub trait StreamSource: Send + Sync {
     /// All shards that the stream still has, in the order of their creation.

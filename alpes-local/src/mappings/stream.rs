@@ -94,7 +94,7 @@ async fn run_era(
         core: core.clone(),
         live: live.clone(),
         stream: stream.to_owned(),
-        settings: config.settings(core.streams.retention(stream)?)?,
+        settings: core.machine_settings(config, stream)?,
         destination: config.destination.clone(),
     };
     let position = era.settings.starting_position;

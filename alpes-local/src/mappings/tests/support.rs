@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::fakes::{FakeDestination, FakeFunction, FakeQueue, FakeStream};
 use crate::{
-    mappings::{MappingSpec, Mappings},
+    mappings::{MappingSpec, Mappings, Polling},
     store::Store,
 };
 
@@ -59,7 +59,10 @@ impl World {
             let store = Arc::new(Store::open(&self.folder).unwrap());
             let (stream, queue) = (self.stream.clone(), self.queue.clone());
             let (function, destination) = (self.function.clone(), self.destination.clone());
-            test(Mappings::new(store, stream, queue, function, destination).unwrap()).await
+            let polling = Polling::EachSecond;
+            let mappings =
+                Mappings::new(store, stream, queue, function, destination, polling).unwrap();
+            test(mappings).await
         })
     }
 }
