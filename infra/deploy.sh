@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Deploys AeroAlpes to AWS, LocalStack or the local runtime, with one script and one template. See --help.
+# Deploys AeroAlpes to AWS or LocalStack. The local runtime deploys the same template by itself. See --help.
 set -euo pipefail
 
 here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 
 usage() {
   cat <<'HELP'
-Deploys AeroAlpes, or removes it, at any AWS endpoint.
+Deploys AeroAlpes, or removes it, on AWS or on LocalStack.
 
   deploy.sh --artifacts DIR [options]
   deploy.sh --teardown [--delete-data] [options]
@@ -18,14 +18,13 @@ What to deploy
 
 Where
   --endpoint URL          an emulator's address       (default $AWS_ENDPOINT_URL; AWS itself without either)
-  --environment KIND      local, localstack or aws    (default aws without an endpoint, localstack with one)
+  --environment KIND      localstack or aws           (default aws without an endpoint, localstack with one)
   --bucket NAME           bucket for the zips, made if missing   (default STACK-artefactos-ACCOUNT-REGION)
   Region and credentials are those of the AWS CLI. An emulator gets us-east-1 and test/test where none are set.
 
 How (each has a default that fits --environment)
   --access abierto|iam    access to the API                  (aws: iam, otherwise abierto)
   --arch x86_64|arm64     architecture of the functions      (default x86_64)
-  --partial-batch true|false   whether the runtime honours partial batch responses   (local: false, otherwise true)
   --stream-mode ON_DEMAND|PROVISIONED   (aws: ON_DEMAND, otherwise PROVISIONED)
   --shards N              shards when PROVISIONED            (default 2)
   --batch-window SECONDS  how long a consumer waits to fill a batch   (aws: 1, otherwise 0)
@@ -57,7 +56,7 @@ misused() {
 }
 
 stack=aeroalpes artifacts='' template="$here/template.yaml" endpoint="${AWS_ENDPOINT_URL:-}" environment='' bucket=''
-access='' arch=x86_64 partial='' mode='' shards=2 window='' archive_window='' tests='' step_functions='' log_level=info outputs=''
+access='' arch=x86_64 mode='' shards=2 window='' archive_window='' tests='' step_functions='' log_level=info outputs=''
 teardown='' delete_data='' overlap='' fan_out=''
 extra=()
 
@@ -78,7 +77,6 @@ while [ $# -gt 0 ]; do
     --bucket) bucket="$2" ;;
     --access) access="$2" ;;
     --arch) arch="$2" ;;
-    --partial-batch) partial="$2" ;;
     --stream-mode) mode="$2" ;;
     --shards) shards="$2" ;;
     --batch-window) window="$2" ;;
@@ -106,10 +104,9 @@ case "$overlap" in *[!0-9]*) misused "--overlap is a number of minutes, not '$ov
 
 [ -n "$environment" ] || { [ -n "$endpoint" ] && environment=localstack || environment=aws; }
 case "$environment" in
-  aws) : "${access:=iam}" "${partial:=true}" "${mode:=ON_DEMAND}" "${window:=1}" "${tests:=false}" ;;
-  localstack) : "${access:=abierto}" "${partial:=true}" "${mode:=PROVISIONED}" "${window:=0}" "${tests:=true}" ;;
-  local) : "${access:=abierto}" "${partial:=false}" "${mode:=PROVISIONED}" "${window:=0}" "${tests:=true}" ;;
-  *) misused "--environment is local, localstack or aws, not '$environment'." ;;
+  aws) : "${access:=iam}" "${mode:=ON_DEMAND}" "${window:=1}" "${tests:=false}" ;;
+  localstack) : "${access:=abierto}" "${mode:=PROVISIONED}" "${window:=0}" "${tests:=true}" ;;
+  *) misused "--environment is localstack or aws, not '$environment'." ;;
 esac
 [ "$environment" = aws ] && : "${archive_window:=60}" || : "${archive_window:=1}"
 [ "$environment" = aws ] && : "${step_functions:=false}" || : "${step_functions:=true}"
@@ -281,7 +278,7 @@ fi
 
 parameters=()
 for pair in "Entorno=$environment" "Acceso=$access" "Architecture=$arch" "LogLevel=$log_level" "StreamMode=$mode" \
-  "ShardCount=$shards" "BatchWindowSeconds=$window" "ArchiveWindowSeconds=$archive_window" "PartialBatch=$partial" \
+  "ShardCount=$shards" "BatchWindowSeconds=$window" "ArchiveWindowSeconds=$archive_window" \
   "Pruebas=$tests" "StepFunctions=$step_functions" "FanOut=$fan_out" "MappingsSince=$since" ${extra[@]+"${extra[@]}"}; do
   parameters+=("ParameterKey=${pair%%=*},ParameterValue=${pair#*=}")
 done

@@ -200,6 +200,7 @@ fn end_to_end(workspace: &Workspace) -> Result<()> {
 /// Runs the commands of the README, the guides and the tutorials as written, each document on a local runtime that it
 /// starts.
 fn documents(workspace: &Workspace) -> Result<()> {
+    install(workspace, Set::Cli)?;
     let mut tests = vec!["test", "--quiet", "--package", "xtask"];
     tests.extend(["--test", "documents", "--", "--ignored"]);
     cargo_step(

@@ -13,7 +13,7 @@ use crate::{
     runtime_env::Target,
 };
 
-/// The most events in one answer. For further events, AWS returns a token, and the local runtime returns none.
+/// The most events in one answer. For further events, the answer has a token.
 const PAGE: usize = 10_000;
 
 /// A log event.
@@ -95,7 +95,7 @@ impl Service {
     ) -> Result<Vec<Event>> {
         let mut events: Vec<Event> = vec![];
         let mut known = BTreeSet::new();
-        let (mut start, mut token) = (start, None);
+        let mut token = None;
         loop {
             let mut question =
                 json!({ "logGroupName": group, "startTime": start.max(0), "limit": PAGE });
@@ -116,26 +116,14 @@ impl Service {
             let Some(answer) = self.ask("FilterLogEvents", &question)? else {
                 return Ok(events);
             };
-            let page: Vec<Event> = items(&answer, "events").filter_map(Event::of).collect();
-            let (count, last) = (page.len(), page.last().map(|last| last.timestamp));
-            let news = events.len();
-            for event in page {
+            for event in items(&answer, "events").filter_map(Event::of) {
                 let is_wanted = about.is_none_or(|about| event.message.contains(about));
                 if is_wanted && known.insert(event.id.clone()) {
                     events.push(event);
                 }
             }
-            match (next(&answer), last) {
-                (Some(next), _) if token.as_ref() != Some(&next) => token = Some(next),
-                // The answer is full and has no token, so continue at the time of its last event.
-                (None, Some(last)) if count >= PAGE => {
-                    let is_stuck = events.len() == news;
-                    start = if is_stuck {
-                        last.saturating_add(1)
-                    } else {
-                        last
-                    };
-                }
+            match next(&answer) {
+                Some(next) if token.as_ref() != Some(&next) => token = Some(next),
                 _ => return Ok(events),
             }
         }

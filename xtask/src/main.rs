@@ -80,15 +80,18 @@ fn dispatch(words: &Words) -> Result<()> {
         "deploy" => functions::deploy(workspace, words),
         "invoke" => functions::invoke(workspace, words),
         "tick" => functions::tick(workspace, words),
-        "tools" => tools(workspace),
+        "tools" => tools(workspace, words.argument("TOOL")),
         other => fail(format!("xtask does not run the command {other}.")),
     }
 }
 
-fn tools(workspace: &Workspace) -> Result<()> {
-    install(workspace, Set::Cli)?;
-    install(workspace, Set::Lambda)?;
+fn tools(workspace: &Workspace, tool: Option<&str>) -> Result<()> {
+    if tool != Some("lambda") {
+        install(workspace, Set::Cli)?;
+    }
+    if tool != Some("aws") {
+        install(workspace, Set::Lambda)?;
+    }
     println!("PATH=\"{}/venv/bin:$PATH\"", workspace.local().display());
-    println!("# with that, cargo lambda watch --env-file .local/env");
     Ok(())
 }

@@ -337,10 +337,10 @@ pub const COMMANDS: &[Command] = &[
         ],
         rules: RULES_OF_UP,
         details: "\
-The command installs missing tools into .local, builds, starts the local runtime and deploys. Then it books a reservation that is
-approved, one that the bank declines, and one that is paid and finds no seat. The runtime runs until cargo xtask down.",
+The command builds the functions and the local runtime, starts it and deploys. Then it books a reservation that is approved,
+one that the bank declines, and one that is paid and finds no seat. The runtime runs until cargo xtask down.",
         examples: &["cargo xtask demo", "cargo xtask demo --saga coreografia"],
-        takes: "first time: 7 minutes of processor time, 3 GB in target, 700 MB in .local; then 4 s",
+        takes: "first time: 7 minutes of processor time, 3 GB in target; then 4 s",
     },
     Command {
         name: "up",
@@ -847,13 +847,19 @@ unless NO_COLOR is set. The local runtime has the lines of an invocation once th
         name: "tools",
         group: BUILD,
         runner: Runner::Xtask,
-        about: "install cargo-lambda and zig too, and print the PATH to set",
-        arguments: &[],
+        about: "install the AWS CLI, and cargo-lambda with zig, and print the PATH to set",
+        arguments: &[argument(
+            "TOOL",
+            Need::Optional,
+            Check::OneOf(&["aws", "lambda"]),
+            "only the AWS CLI, or only cargo-lambda with zig",
+        )],
         options: &[],
         rules: &[],
-        details: "They go to .local/venv, as everything that is installed here. With them: cargo lambda watch --env-file .local/env",
-        examples: &["cargo xtask tools"],
-        takes: "450 MB in .local",
+        details: "\
+They go to .local/venv, and need Python. With cargo-lambda: cargo lambda watch --env-file .local/env",
+        examples: &["cargo xtask tools", "eval \"$(cargo xtask tools aws)\""],
+        takes: "110 MB in .local; cargo-lambda 450 MB more",
     },
 ];
 

@@ -154,19 +154,12 @@ fn link(root: &Path, checkout: &Path) {
     }
 }
 
-/// Makes a `.local` with links to the installed tools, whose stamps name this checkout, and with copies of the zips,
-/// which commands may replace.
+/// Makes a `.local` with links to the installed tools, whose stamps name this checkout.
 fn environment(root: &Path, checkout: &Path) {
     let (real, own) = (root.join(".local"), checkout.join(".local"));
     fs::create_dir_all(own.join("venv")).unwrap();
-    let zips = "build/host";
-    fs::create_dir_all(own.join(zips)).unwrap();
-    for zip in fs::read_dir(real.join(zips)).into_iter().flatten() {
-        let zip = zip.unwrap();
-        fs::copy(zip.path(), own.join(zips).join(zip.file_name())).unwrap();
-    }
     let installed = fs::read_dir(real.join("venv"));
-    let installed = installed.expect("`cargo xtask up` installs what this needs");
+    let installed = installed.expect("`cargo xtask tools aws` installs what this needs");
     for entry in installed {
         let entry = entry.unwrap();
         let link = own.join("venv").join(entry.file_name());
