@@ -226,7 +226,15 @@ impl Demo<'_> {
 
     fn what_next(&self, approved: &Booked) {
         let (api, id) = (&self.api, &approved.id);
-        println!("\nThe runtime keeps running at {api}\n");
+        println!("\nThe runtime keeps running at {api}");
+        if self
+            .target
+            .get("ALPES_ENDED_BY")
+            .is_ok_and(|by| by == "process")
+        {
+            println!("Opened in a browser, that address shows what runs.");
+        }
+        println!();
         println!("Cancel the first one: its money and its seat come back, as its saga shows.\n");
         println!("  curl -X POST {api}/vuelos/reserva/{id}/cancelacion");
         println!("  cargo xtask saga {id}\n");

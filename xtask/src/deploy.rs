@@ -102,13 +102,13 @@ impl Stack<'_> {
                 "The stack has no output named {name}. Was it deployed by an older template?"
             )),
         };
-        // Both runtimes serve an API under this path of their address.
-        let api = format!(
-            "{}/_aws/execute-api/{}/{}",
-            self.endpoint.url,
-            output("ApiId")?,
-            output("ApiStage")?
-        );
+        // The local runtime serves the first API at its own address. LocalStack serves each API under a path.
+        let api = if self.ended_by == "process" {
+            self.endpoint.url.clone()
+        } else {
+            let (id, stage) = (output("ApiId")?, output("ApiStage")?);
+            format!("{}/_aws/execute-api/{id}/{stage}", self.endpoint.url)
+        };
         let mut variables = credentials(&self.endpoint.url);
         for (name, value) in [
             ("RUST_LOG", "info".to_owned()),

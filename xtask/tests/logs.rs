@@ -18,34 +18,21 @@ use std::{
 use command_line::moment;
 use serde_json::{Value, json};
 
-/// How the stand-in answers with more events than fit in one answer.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Paging {
-    /// The stand-in answers like AWS: with a token, after any number of events.
-    Tokens,
-    /// The stand-in answers like the local runtime, which cuts the answer without a token.
-    None,
-}
-
-const MOST: usize = 10_000;
-
 type Groups = BTreeMap<String, Vec<(i64, String)>>;
 
 #[derive(Clone)]
 struct Logs {
     groups: Arc<Mutex<Groups>>,
     asked: Arc<Mutex<usize>>,
-    paging: Paging,
     port: u16,
 }
 
 impl Logs {
-    fn start(paging: Paging) -> Self {
+    fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let logs = Self {
             groups: Arc::default(),
             asked: Arc::default(),
-            paging,
             port: listener.local_addr().unwrap().port(),
         };
         let service = logs.clone();
@@ -135,10 +122,6 @@ impl Logs {
             .map(|(id, (time, message))| json!({ "eventId": id.to_string(), "timestamp": time, "message": message }))
             .collect();
         events.sort_by_key(|event| event["timestamp"].as_i64());
-        if self.paging == Paging::None {
-            events.truncate(MOST);
-            return (200, json!({ "events": events, "searchedLogStreams": [] }));
-        }
         let page: Vec<_> = events.iter().skip(from).take(700).collect();
         let next = from + page.len();
         let next = (next < events.len()).then(|| next.to_string());
@@ -221,45 +204,28 @@ fn many(logs: &Logs, count: u32, now: i64) {
 
 #[test]
 fn after_11_000_lines_the_newest_are_shown_and_all_can_be() {
-    for paging in [Paging::None, Paging::Tokens] {
-        let logs = Logs::start(paging);
-        let checkout = Checkout::new("many", &logs);
-        many(&logs, 11_000, now());
-        assert_eq!(checkout.messages("logs"), numbered(10_000..11_000));
-        assert_eq!(
-            checkout.messages("logs f --limit 3"),
-            numbered(10_997..11_000)
-        );
-        assert_eq!(
-            checkout.messages("logs --since 2000-01-01"),
-            numbered(0..11_000)
-        );
-        assert_eq!(checkout.messages("logs --limit 10999"), numbered(1..11_000));
-        let (_, err) = checkout.does("logs");
-        assert!(err.contains("these are the newest 1000 lines"), "{err}");
-        let (_, err) = checkout.does("logs --limit 3");
-        assert_eq!(err, "");
-    }
-}
-
-/// The local runtime does not report that its answer is cut.
-#[test]
-fn more_lines_of_one_moment_than_an_answer_has_do_not_hide_what_follows() {
-    let logs = Logs::start(Paging::None);
-    let checkout = Checkout::new("moment", &logs);
-    let now = now();
-    for number in 0..10_005 {
-        logs.add("f", now - 5_000, &format!("line {number}"));
-    }
-    logs.add("f", now - 4_000, "the last");
-    let messages = checkout.messages("logs --since 1m");
-    assert_eq!(messages.len(), 10_001);
-    assert_eq!(messages.last().unwrap(), "the last");
+    let logs = Logs::start();
+    let checkout = Checkout::new("many", &logs);
+    many(&logs, 11_000, now());
+    assert_eq!(checkout.messages("logs"), numbered(10_000..11_000));
+    assert_eq!(
+        checkout.messages("logs f --limit 3"),
+        numbered(10_997..11_000)
+    );
+    assert_eq!(
+        checkout.messages("logs --since 2000-01-01"),
+        numbered(0..11_000)
+    );
+    assert_eq!(checkout.messages("logs --limit 10999"), numbered(1..11_000));
+    let (_, err) = checkout.does("logs");
+    assert!(err.contains("these are the newest 1000 lines"), "{err}");
+    let (_, err) = checkout.does("logs --limit 3");
+    assert_eq!(err, "");
 }
 
 #[test]
 fn lines_of_all_functions_are_in_the_order_of_their_own_times() {
-    let logs = Logs::start(Paging::None);
+    let logs = Logs::start();
     let checkout = Checkout::new("order", &logs);
     let now = now();
     let old = now - 40 * 86_400_000;
@@ -303,7 +269,7 @@ fn lines_of_all_functions_are_in_the_order_of_their_own_times() {
 
 #[test]
 fn since_a_moment_lines_from_before_it_are_left_out() {
-    let logs = Logs::start(Paging::None);
+    let logs = Logs::start();
     let checkout = Checkout::new("since", &logs);
     let now = now();
     for (minutes, message) in [(120, "the first"), (10, "the second"), (0, "the last")] {
@@ -326,7 +292,7 @@ const TERMINAL: &str = "import pty, sys; sys.exit(pty.spawn(sys.argv[1:]) >> 8)"
 
 #[test]
 fn colours_are_for_terminals_and_for_those_who_want_them() {
-    let logs = Logs::start(Paging::None);
+    let logs = Logs::start();
     let checkout = Checkout::new("colours", &logs);
     logs.add("f", now(), "{\"level\":\"ERROR\",\"message\":\"no\"}");
     let on_terminal = |variable: &str, value: &str| {
@@ -356,7 +322,7 @@ fn colours_are_for_terminals_and_for_those_who_want_them() {
 /// The logs of 12 functions with few lines each must not take hundreds of requests.
 #[test]
 fn few_questions_are_asked() {
-    let logs = Logs::start(Paging::None);
+    let logs = Logs::start();
     let checkout = Checkout::new("few", &logs);
     logs.asked();
     checkout.does("logs");
@@ -382,7 +348,7 @@ impl Drop for Following {
 
 #[test]
 fn followed_each_line_is_shown_once_however_late_it_comes() {
-    let logs = Logs::start(Paging::None);
+    let logs = Logs::start();
     let checkout = Checkout::new("follow", &logs);
     let begun = now();
     for number in 0..12 {

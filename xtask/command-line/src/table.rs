@@ -859,7 +859,7 @@ unless NO_COLOR is set. The local runtime has the lines of an invocation once th
         details: "\
 They go to .local/venv, and need Python. With cargo-lambda: cargo lambda watch --env-file .local/env",
         examples: &["cargo xtask tools", "eval \"$(cargo xtask tools aws)\""],
-        takes: "110 MB in .local; cargo-lambda 450 MB more",
+        takes: "210 MB in .local; cargo-lambda 450 MB more",
     },
 ];
 

@@ -361,10 +361,7 @@ fn what_takes_long_or_much_disk_is_told_beside_the_command() {
         assert!(row.contains(time) && row.contains(disk), "{row}");
     }
     // The sizes of `.local` and `target`.
-    for size in [
-        "3 GB in `target` after `demo`",
-        "10 GB after `test`",
-    ] {
+    for size in ["3 GB in `target` after `demo`", "10 GB after `test`"] {
         let text = readme.split_whitespace().collect::<Vec<_>>().join(" ");
         assert!(text.contains(size), "README.md does not tell {size}");
     }
