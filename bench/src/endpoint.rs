@@ -42,7 +42,7 @@ impl Endpoint {
             url: url.to_owned(),
         };
         endpoint.create().await.with_context(|| {
-            format!("cannot make tables and a stream at {url}; cargo xtask bench starts an emulator there")
+            format!("cannot make tables and a stream at {url}; cargo xtask bench starts a local runtime there")
         })?;
         Ok(endpoint)
     }

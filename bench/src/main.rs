@@ -116,7 +116,7 @@ fn measure(plan: &Plan) -> Result<Report> {
     };
     Ok(Report {
         machine,
-        emulator: plan.emulator.clone(),
+        peer: plan.peer.clone(),
         quick: plan.quick,
         starts,
         calls,

@@ -13,16 +13,16 @@ pub struct Plan {
     pub scratch: PathBuf,
     /// True to measure with fewer repetitions.
     pub quick: bool,
-    /// The address of the emulator.
+    /// The address of the local runtime.
     pub endpoint: String,
-    /// The URL of the API on the emulator.
+    /// The URL of the API on the local runtime.
     pub api: String,
-    /// The emulator's region and credentials, as environment variables.
+    /// The local runtime's region and credentials, as environment variables.
     pub environment: BTreeMap<String, String>,
     /// The path of a Python with boto3.
     pub python: PathBuf,
-    /// The name and version of the emulator.
-    pub emulator: String,
+    /// The versions of the Python with which functions are compared.
+    pub peer: String,
     pub functions: Vec<Function>,
 }
 

@@ -60,7 +60,7 @@ impl Replay {
                     of.view
                 ),
                 format!("{:.0} · {:.0} · {:.0}", of.folded, of.in_memory, of.at_endpoint),
-                "limited by the processor · the same · the emulator",
+                "limited by the processor · the same · a call for each row",
             )
         })
     }

@@ -23,7 +23,7 @@ const TARGET_ZIP: f64 = 3.0;
 #[derive(Debug, Serialize)]
 pub struct Report {
     pub machine: Machine,
-    pub emulator: String,
+    pub peer: String,
     pub quick: bool,
     pub starts: Vec<Start>,
     pub calls: Calls,
@@ -183,7 +183,7 @@ impl Report {
                         "{:.0} · {:.0} /s, p99 {:.0} · {:.0} ms",
                         one.per_second, eight.per_second, one.p99, eight.p99
                     ),
-                    "the emulator is the limit".to_owned(),
+                    "the machine is the limit: it also runs the sagas".to_owned(),
                 );
             }
         }
@@ -206,7 +206,7 @@ impl Report {
             self.machine.processors,
             self.machine.kernel,
             self.machine.load,
-            self.emulator,
+            self.peer,
             if self.quick { "; a quick run" } else { "" }
         );
         text.push_str(&self.summary());
@@ -275,7 +275,7 @@ impl Report {
         }
         text.push_str(
             "\nReading JSON, of events and of rows, limits folding alone. In memory, packing and unpacking the archive limits a rebuild as well. On \
-             the local runtime the emulator limits a rebuild, because it answers one request at a time.\n",
+             the local runtime each row is a call over HTTP.\n",
         );
     }
 

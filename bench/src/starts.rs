@@ -28,7 +28,7 @@ pub struct Start {
     /// Median processor time until the program asked for its first event. Other load on the machine affects processor
     /// time less than wall time.
     pub cpu: f64,
-    /// Median start time with an emulator as endpoint, which means plain HTTP without TLS.
+    /// Median start time with the local runtime as endpoint, which means plain HTTP without TLS.
     pub median_at_endpoint: f64,
     pub resident: f64,
     /// The number of invocations.
@@ -41,7 +41,7 @@ pub struct Start {
     pub zip: Option<f64>,
 }
 
-/// The measurements of one program's invocations on the emulator.
+/// The measurements of one program's invocations on the local runtime.
 #[derive(Debug, Serialize)]
 pub struct Warm {
     pub name: String,
