@@ -59,7 +59,7 @@ impl Sagas {
             rows.push((
                 "sagas on the local runtime, request to Aprobada, 1 · 8 clients",
                 own,
-                format!("Step Functions, its emulator's: {other}"),
+                format!("Step Functions: {other}"),
             ));
         }
         let of = |name| self.engines.standing(name);
