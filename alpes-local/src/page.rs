@@ -1,6 +1,9 @@
 //! The page at the root: what runs, and where to go on.
 
-use std::fmt::{self, Display, Write};
+use std::{
+    collections::BTreeMap,
+    fmt::{self, Display, Write},
+};
 
 use http::{HeaderValue, header::CONTENT_SECURITY_POLICY};
 
@@ -154,18 +157,22 @@ fn write_api(api: &ApiEntry, html: &mut String) -> fmt::Result {
         "<h2>API {name}</h2><p><code>{url}</code>, id <code>{}</code>, stage <code>{stage}</code></p><table>",
         Text(&info.id),
     )?;
+    let mut paths: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for route in &info.routes {
-        let (method, path) = (&route.method, &route.path);
-        let is_link = ["GET", "ANY"].contains(&method.as_str()) && !path.contains('{');
-        let target = if is_link {
+        paths.entry(&route.path).or_default().push(&route.method);
+    }
+    for (path, methods) in paths {
+        let is_read = methods.iter().any(|method| ["GET", "ANY"].contains(method));
+        let target = if is_read && !path.contains('{') {
             format!("{}{path}", api.url)
         } else {
             String::new()
         };
-        let (method, anchor) = (Text(method), Anchor::of(&target, path));
+        let (anchor, methods) = (Anchor::of(&target, path), methods.join(" "));
         write!(
             html,
-            "<tr><td><code>{method}</code></td><td>{anchor}</td></tr>"
+            "<tr><td><code>{anchor}</code></td><td>{}</td></tr>",
+            Text(&methods)
         )?;
     }
     html.write_str("</table>")
@@ -269,8 +276,8 @@ mod tests {
             "<title>a &amp; b</title>",
             "API &lt;shop&gt;",
             "<a href=\"http://127.0.0.1:4566/orders\">/orders</a>",
-            "<td>/orders/{id}</td>",
-            "<td>/carts</td>",
+            "<td><code>/orders/{id}</code></td><td>GET</td>",
+            "<td><code>/carts</code></td><td>POST</td>",
             "Tables (1)",
             "&quot;t&quot;",
             "<li>x</li>",
