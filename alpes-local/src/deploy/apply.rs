@@ -81,9 +81,9 @@ fn boxed(resource: impl Resource + 'static) -> Box<dyn Resource> {
 
 fn asked(resource: &dyn Resource) -> Result<Asked, Failed> {
     let id = resource.id();
-    let asked = resource.asked().map_err(of(&id))?;
+    let text = resource.asked().map_err(of(&id))?;
     let kind = resource.kind();
-    Ok(Asked { kind, id, asked })
+    Ok(Asked { kind, id, text })
 }
 
 /// Brings a service to what is asked of it, unless an earlier deployment asked for the same and it is still there.

@@ -15,7 +15,7 @@ use crate::{
     http::Request, lambda::Code, mappings::Polling, names::arn, services::Services, store::Store,
 };
 
-const SHOP: &str = r#"
+const SHOP: &str = r"
 Transform: AWS::Serverless-2016-10-31
 Resources:
   Jobs: { Type: AWS::SQS::Queue, Properties: { QueueName: jobs, VisibilityTimeout: 60 } }
@@ -41,7 +41,7 @@ Resources:
       StateMachineName: sale
       RoleArn: arn:aws:iam::000000000000:role/sale
       Definition: { StartAt: A, States: { A: { Type: Pass, End: true } } }
-"#;
+";
 
 /// A data folder, the services over it, and the folder of artifacts.
 struct World {
@@ -83,8 +83,8 @@ impl World {
     async fn deploy(&self, template: &str) -> Result<(), String> {
         let templates = [(PathBuf::from("shop.yaml"), template.to_owned())];
         let plan = Plan::read(&templates, "shop", &[]).unwrap();
-        let applied = plan.apply(&self.services, &self.store, &self.artifacts());
-        let applied = applied.await;
+        let artifacts = self.artifacts();
+        let applied = plan.apply(&self.services, &self.store, &artifacts).await;
         applied.map_err(|(what, error)| format!("{what}: {error}"))
     }
 
@@ -151,11 +151,11 @@ impl World {
             .states
             .call("UpdateStateMachine", &request)
             .unwrap();
-        let timeout = put("functions/work/configuration", json!({"Timeout": 30}));
+        let timeout = put("functions/work/configuration", &json!({"Timeout": 30}));
         services.lambda.serve(timeout).await;
         let mapping = services.mappings.snapshot()[0].uuid;
         let mapping = format!("event-source-mappings/{mapping}");
-        let disabled = put(&mapping, json!({"Enabled": false}));
+        let disabled = put(&mapping, &json!({"Enabled": false}));
         services.mappings.serve(disabled).await;
     }
 
@@ -187,7 +187,7 @@ fn sale() -> Value {
     json!({"stateMachineArn": arn("states", "stateMachine:sale")})
 }
 
-fn put(path: &str, body: Value) -> Request {
+fn put(path: &str, body: &Value) -> Request {
     Request {
         method: Method::PUT,
         path: format!("/2015-03-31/{path}"),

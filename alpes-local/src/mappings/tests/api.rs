@@ -1,4 +1,4 @@
-use std::sync::atomic::Ordering;
+use std::sync::{Arc, atomic::Ordering};
 
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
@@ -10,7 +10,7 @@ use crate::{http::Request, mappings::Mappings};
 
 const ROOT: &str = "/2015-03-31/event-source-mappings";
 
-async fn call(mappings: &Mappings, method: &str, path: &str, body: Value) -> (u16, Value) {
+async fn call(mappings: &Arc<Mappings>, method: &str, path: &str, body: Value) -> (u16, Value) {
     let (path, query) = path.split_once('?').unwrap_or((path, ""));
     let request = Request {
         method: method.parse().unwrap(),
@@ -100,13 +100,19 @@ fn a_change_is_done_whole_if_its_caller_goes_away() {
     world.run(async |mappings| {
         let (_, created) = call(&mappings, "POST", ROOT, creation()).await;
         let own = format!("{ROOT}/{}", created["UUID"].as_str().unwrap());
+        let change = json!({"BatchSize": 1});
         tokio::select! {
             biased;
-            _ = call(&mappings, "PUT", &own, json!({"BatchSize": 1})) => panic!("the reader ends later"),
+            _ = call(&mappings, "PUT", &own, change.clone()) => panic!("the reader ends later"),
             () = std::future::ready(()) => {}
         }
+        // The same change waits for its turn, and then finds nothing to do.
+        call(&mappings, "PUT", &own, change).await;
         world.stream.put("0", &["a", "b"]);
-        until("single records", || world.function.batches() == [["a"], ["b"]]).await;
+        until("single records", || {
+            world.function.batches() == [["a"], ["b"]]
+        })
+        .await;
     });
 }
 
