@@ -1,5 +1,6 @@
 //! HTTP: requests and answers as services see them, and the server.
 
+mod guard;
 mod server;
 mod wire;
 
