@@ -10,9 +10,8 @@ use uuid::Uuid;
 
 use crate::{
     error::AwsError,
-    http::Form,
+    http::{Form, query_answer, xml_element},
     names::{ACCOUNT, last_part, now_millis},
-    sns::{element, query_answer},
     store::Store,
 };
 
@@ -188,9 +187,9 @@ impl Sts {
             |session| (session.arn(), session.id()),
         );
         Ok([
-            element("Arn", &arn),
-            element("UserId", &id),
-            element("Account", ACCOUNT),
+            xml_element("Arn", &arn),
+            xml_element("UserId", &id),
+            xml_element("Account", ACCOUNT),
         ]
         .concat())
     }
@@ -207,15 +206,15 @@ impl Sts {
         let name = form.get("RoleSessionName").unwrap_or_default();
         let session = self.assume(role, name, seconds)?;
         let credentials = [
-            element("AccessKeyId", &session.access_key),
-            element("SecretAccessKey", &session.secret),
-            element("SessionToken", &session.token),
-            element("Expiration", &date(session.expires)),
+            xml_element("AccessKeyId", &session.access_key),
+            xml_element("SecretAccessKey", &session.secret),
+            xml_element("SessionToken", &session.token),
+            xml_element("Expiration", &date(session.expires)),
         ]
         .concat();
         let user = [
-            element("AssumedRoleId", &session.id()),
-            element("Arn", &session.arn()),
+            xml_element("AssumedRoleId", &session.id()),
+            xml_element("Arn", &session.arn()),
         ]
         .concat();
         Ok(format!(

@@ -106,11 +106,7 @@ impl Plan {
             made.map_err(of(&queue.name))?;
         }
         for topic in &self.topics {
-            let name = topic.display_name.iter();
-            let attributes = name
-                .map(|name| ("DisplayName".to_owned(), name.clone()))
-                .collect();
-            let made = services.sns.ensure_topic(&topic.name, &attributes);
+            let made = services.sns.ensure_topic(&topic.name, &topic.attributes);
             made.map_err(of(&topic.name))?;
         }
         Ok(())

@@ -1,5 +1,7 @@
 //! Queues, as clients see them.
 
+mod fifo;
+
 use std::{path::PathBuf, time::Duration};
 
 use serde_json::{Value, json};
@@ -130,12 +132,7 @@ async fn queues_that_cannot_be_are_refused() {
     let queues = Queues::new();
     for (name, attributes, code) in [
         ("a b", json!({}), "InvalidParameterValueException"),
-        ("orders.fifo", json!({}), "UnsupportedOperation"),
-        (
-            "orders",
-            json!({ "FifoQueue": "true" }),
-            "UnsupportedOperation",
-        ),
+        ("orders.fifo", json!({}), "InvalidParameterValueException"),
         ("orders", json!({ "Colour": "red" }), "InvalidAttributeName"),
         (
             "orders",
