@@ -47,6 +47,7 @@ NEW_EACH_TIME = {
     "ApproximateFirstReceiveTimestamp": "time",
     "AssignedTime": "time",
     "CodeSha256": "digest",
+    "ContinuationToken": "token",
     "CreatedTimestamp": "time",
     "CodeSize": "size",
     "HostId": "id",
@@ -67,6 +68,7 @@ NEW_EACH_TIME = {
     "apiId": "id",
     "arn": "arn",
     "creationTime": "time",
+    "deploymentId": "id",
     "domainName": "host",
     "domainPrefix": "host",
     "eventId": "id",
@@ -82,6 +84,9 @@ NEW_EACH_TIME = {
     "timestamp": "time",
 }
 
+# Members with JSON as a text. What is compared is the JSON, whose spaces and order mean nothing.
+JSON_TEXTS = {"input", "output", "parameters"}
+
 # Parts of texts that are new in each run.
 PATTERNS = [
     (r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", "<uuid>"),
@@ -90,6 +95,8 @@ PATTERNS = [
     (r"\b[0-9]{4}/[0-9]{2}/[0-9]{2}/\[[^\]]+\][0-9a-f]{32}", "<log stream>"),
     (r"(consumer/[a-z]+):[0-9]+", r"\1:<time>"),
     (r"\bRoot=1-[0-9a-f-]+[^\"]*", "<trace>"),
+    # Only the first invocation of an environment has its start, and which one that is differs.
+    (r"\tInit Duration: [0-9.]+ ms", ""),
     (r"(Duration|Used|Billed Duration): [0-9.]+", r"\1: <number>"),
     (r"role/differences-Role-[0-9A-Za-z]+", "role/differences-Role-<id>"),
 ]
@@ -113,6 +120,8 @@ def comparable(value: Any, replaced: dict[str, str], name: str = "", is_unordere
         case bytes():
             return comparable(_of_bytes(value), replaced, name, is_unordered)
         case str():
+            if name in JSON_TEXTS and isinstance(parsed := as_json(value), dict | list):
+                return comparable(parsed, replaced, "", is_unordered)
             # The end of a log is in base64.
             text = str(as_json(value)) if name == "LogResult" else value
             return _text(text, replaced)
