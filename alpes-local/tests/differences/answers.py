@@ -37,6 +37,8 @@ class Difference:
     path: str
     first: str
     second: str
+    code: str
+    """The code of the first answer."""
 
 
 MISSING = "(missing)"
@@ -161,9 +163,9 @@ def _text(value: str, replaced: dict[str, str]) -> str:
 def differences(call: str, first: Answer, second: Answer) -> Iterator[Difference]:
     """The differences between two answers that `comparable` has treated. What neither side reached counts as one."""
     if first.message == second.message and first.message.startswith(NOT_YET):
-        yield Difference(call, "until", first.message, second.message)
+        yield Difference(call, "until", first.message, second.message, first.code)
     for path, one, two in _differing("", first.members(), second.members()):
-        yield Difference(call, path, _shown(one), _shown(two))
+        yield Difference(call, path, _shown(one), _shown(two), first.code)
 
 
 def _differing(path: str, first: Any, second: Any) -> Iterator[tuple[str, Any, Any]]:

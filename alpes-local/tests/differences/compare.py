@@ -39,6 +39,7 @@ class Known:
     documented: str
     page: str
     because: str
+    code: str = "*"
 
     def explains(self, difference: Difference) -> bool:
         return (
@@ -46,6 +47,7 @@ class Known:
             and matches(difference.path, self.path)
             and matches(difference.first, self.first)
             and matches(difference.second, self.second)
+            and matches(difference.code, self.code)
         )
 
 

@@ -80,9 +80,7 @@ LAMBDA = [
     ),
     # One update at a time: LocalStack leaves a mapping disabled that is updated twice at once.
     function("get_event_source_mapping", "of a changed mapping", {"UUID": "$mapping"}, until="State == 'Enabled'"),
-    function(
-        "update_event_source_mapping", "back to the template's batch size", {"UUID": "$mapping", "BatchSize": 10}
-    ),
+    function("update_event_source_mapping", "back to the template's batch size", {"UUID": "$mapping", "BatchSize": 10}),
     function("get_event_source_mapping", "of a mapping as before", {"UUID": "$mapping"}, until="State == 'Enabled'"),
     function(
         "update_event_source_mapping",
