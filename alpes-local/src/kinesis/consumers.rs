@@ -29,6 +29,9 @@ CREATE TABLE IF NOT EXISTS kinesis_consumers (
 /// The most consumers of a stream.
 const LIMIT: usize = 20;
 const MOST_LISTED: u32 = 100;
+/// The status that AWS answers to a registration. The consumer can read at once all the same.
+const CREATING: &str = "CREATING";
+const ACTIVE: &str = "ACTIVE";
 
 struct Consumer {
     name: String,
@@ -56,7 +59,7 @@ impl Kinesis {
             tags::add(transaction, &consumer.arn(&stream.name), &tags)?;
             Ok::<_, AwsError>(consumer)
         })?;
-        Ok(json!({ "Consumer": consumer.describe(&stream.name) }))
+        Ok(json!({ "Consumer": consumer.describe(&stream.name, CREATING) }))
     }
 
     fn register(
@@ -125,7 +128,7 @@ impl Kinesis {
         let id = find_stream(&streams, &stream)?.id;
         let consumer = self.store.read(|connection| find(connection, id, &name))?;
         check_arn(fields, &consumer, &stream)?;
-        let mut description = consumer.describe(&stream);
+        let mut description = consumer.describe(&stream, ACTIVE);
         set(&mut description, "StreamARN", stream_arn(&stream));
         Ok(json!({ "ConsumerDescription": description }))
     }
@@ -156,7 +159,7 @@ impl Kinesis {
         consumers.truncate(limit);
         let described: Vec<_> = consumers
             .iter()
-            .map(|consumer| consumer.describe(name))
+            .map(|consumer| consumer.describe(name, ACTIVE))
             .collect();
         let mut answer = json!({ "Consumers": described });
         if let Some(last) = consumers.last().filter(|_| more) {
@@ -185,11 +188,11 @@ impl Consumer {
         format!("{}/consumer/{}:{created}", stream_arn(stream), self.name)
     }
 
-    fn describe(&self, stream: &str) -> Value {
+    fn describe(&self, stream: &str, status: &str) -> Value {
         json!({
             "ConsumerName": self.name,
             "ConsumerARN": self.arn(stream),
-            "ConsumerStatus": "ACTIVE",
+            "ConsumerStatus": status,
             "ConsumerCreationTimestamp": millis_as_seconds(self.created.millis()),
         })
     }

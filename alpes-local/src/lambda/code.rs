@@ -218,9 +218,10 @@ fn missing(path: &Path, error: &io::Error) -> AwsError {
 }
 
 fn bad_zip(error: &ZipError) -> AwsError {
-    invalid(format!(
-        "Could not unzip uploaded file. Please check your file, then try to upload again. ({error})"
-    ))
+    if let ZipError::Io(error) = error {
+        return unreadable(error);
+    }
+    invalid("Could not unzip uploaded file. Please check your file, then try to upload again.")
 }
 
 fn unreadable(error: &io::Error) -> AwsError {

@@ -4,10 +4,23 @@ use std::collections::BTreeMap;
 
 use crate::error::AwsError;
 
-/// The most bytes of a synchronous invocation's payload.
-pub(super) const SYNCHRONOUS_BYTES: usize = 6_291_456;
-/// The most bytes of an asynchronous invocation's payload.
-pub(super) const ASYNCHRONOUS_BYTES: usize = 1_048_576;
+/// A way to invoke a function, which limits the payload.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum InvocationType {
+    RequestResponse,
+    Event,
+}
+
+impl InvocationType {
+    /// The most bytes of a payload.
+    fn most_bytes(self) -> usize {
+        match self {
+            Self::RequestResponse => 6_291_456,
+            Self::Event => 1_048_576,
+        }
+    }
+}
+
 /// The most bytes of an answer.
 pub(super) const ANSWER_BYTES: usize = 6_291_556;
 /// The most invocations at a time of the account.
@@ -157,11 +170,12 @@ pub(super) fn check_reserved(reserved: u32, others: u32) -> Result<(), AwsError>
 }
 
 /// Checks an invocation's payload.
-pub(super) fn check_payload(payload: &[u8], most: usize) -> Result<(), AwsError> {
+pub(super) fn check_payload(payload: &[u8], kind: InvocationType) -> Result<(), AwsError> {
     let bytes = payload.len();
+    let most = kind.most_bytes();
     if bytes > most {
         let message = format!(
-            "{bytes} byte payload is too large for the invocation type, which allows {most} bytes"
+            "{bytes} byte payload is too large for the {kind:?} invocation type (limit {most} bytes)"
         );
         let error = AwsError::of(413, "RequestEntityTooLargeException", message);
         return Err(error.with("Type", "User"));
@@ -216,9 +230,20 @@ mod tests {
 
     #[test]
     fn payloads_are_json_of_a_limited_size() {
-        assert_eq!(check_payload(b"{}", 2), Ok(()));
-        assert_eq!(check_payload(b"{ }", 2).unwrap_err().status, 413);
-        let error = check_payload(b"'", 2).unwrap_err();
+        for (kind, most) in [
+            (InvocationType::RequestResponse, 6_291_456),
+            (InvocationType::Event, 1_048_576),
+        ] {
+            let text = format!("\"{}\"", "x".repeat(most - 2));
+            assert_eq!(check_payload(text.as_bytes(), kind), Ok(()));
+            let error = check_payload(format!("{text} ").as_bytes(), kind).unwrap_err();
+            let told = format!(
+                "{} byte payload is too large for the {kind:?} invocation type (limit {most} bytes)",
+                most + 1
+            );
+            assert_eq!((error.status, error.message), (413, told));
+        }
+        let error = check_payload(b"'", InvocationType::Event).unwrap_err();
         assert_eq!(error.code, "InvalidRequestContentException");
     }
 }

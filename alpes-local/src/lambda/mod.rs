@@ -36,6 +36,7 @@ use uuid::Uuid;
 use self::{
     code::CodeFolder,
     invocation::Invocation,
+    limits::InvocationType,
     pool::{Pool, Short},
     queue::Queue,
     reference::Reference,
@@ -245,8 +246,8 @@ impl Inner {
         client_context: Option<String>,
     ) -> Result<Invoked, AwsError> {
         let payload = or_empty_object(payload);
-        limits::check_payload(&payload, limits::SYNCHRONOUS_BYTES)?;
-        self.existing(reference)?;
+        limits::check_payload(&payload, InvocationType::RequestResponse)?;
+        self.invocable(reference)?;
         let asked = Asked {
             request_id: Uuid::new_v4().to_string(),
             arn: reference.arn(),
@@ -278,6 +279,12 @@ impl Inner {
         let function = self.pool.function(&reference.name);
         let function = function.filter(|_| reference.is_latest());
         function.ok_or_else(|| reference.missing())
+    }
+
+    /// The same, for an invocation: AWS then names the version that is missing.
+    fn invocable(&self, reference: &Reference) -> Result<Arc<Deployment>, AwsError> {
+        self.existing(reference)
+            .map_err(|_| reference.missing_version())
     }
 
     /// Starts the sandboxes that a function lacks, each when its turn comes.

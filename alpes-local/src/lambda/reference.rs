@@ -68,9 +68,19 @@ impl Reference {
 
     /// AWS's error for a function that does not exist.
     pub(super) fn missing(&self) -> AwsError {
-        let message = format!("Function not found: {}", self.arn());
-        AwsError::of(404, "ResourceNotFoundException", message).with("Type", "User")
+        missing(&self.arn())
     }
+
+    /// AWS's error for the invocation of a function that does not exist: it names `$LATEST` if the caller named no version.
+    pub(super) fn missing_version(&self) -> AwsError {
+        let version = self.qualifier.as_deref().unwrap_or(LATEST);
+        missing(&format!("{}:{version}", function_arn(&self.name)))
+    }
+}
+
+fn missing(arn: &str) -> AwsError {
+    let message = format!("Function not found: {arn}");
+    AwsError::of(404, "ResourceNotFoundException", message).with("Type", "User")
 }
 
 /// The ARN of a function, without a qualifier.
@@ -92,6 +102,8 @@ mod tests {
                 ("f", arn)
             );
             assert!(reference.is_latest());
+            let missing = reference.missing_version().message;
+            assert_eq!(missing, format!("Function not found: {arn}:$LATEST"));
             let qualified = Reference::parse(&format!("{text}:live")).unwrap();
             assert_eq!(qualified.arn(), format!("{arn}:live"));
             assert!(!qualified.is_latest());

@@ -282,12 +282,17 @@ fn put_answer(too_old: usize, on_time: usize, all: usize) -> Value {
 /// The limit of a page, within AWS's bounds.
 pub(super) fn limit(asked: Option<usize>, most: usize) -> Result<usize, AwsError> {
     let limit = asked.unwrap_or(most);
-    if limit == 0 || limit > most {
-        return Err(invalid(format!(
-            "limit: {limit} is not between 1 and {most}"
-        )));
-    }
-    Ok(limit)
+    let rule = if limit == 0 {
+        "greater than or equal to 1".to_owned()
+    } else if limit > most {
+        format!("less than or equal to {most}")
+    } else {
+        return Ok(limit);
+    };
+    Err(invalid(format!(
+        "1 validation error detected: Value '{limit}' at 'limit' failed to satisfy constraint: Member must have value \
+         {rule}"
+    )))
 }
 
 /// Cuts a page, and returns the token of the next one: the rank of the last entry.

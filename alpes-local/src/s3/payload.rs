@@ -50,6 +50,15 @@ impl Payload {
         })
     }
 
+    /// The client's checksum, or the one that S3 takes if the client has none.
+    pub fn checksum_or_default(&self) -> Checksum {
+        let default = || Checksum {
+            algorithm: Algorithm::DEFAULT,
+            value: Algorithm::DEFAULT.of(&self.bytes),
+        };
+        self.checksum.clone().unwrap_or_else(default)
+    }
+
     /// Bytes that come from this runtime itself.
     pub fn trusted(bytes: Bytes) -> Self {
         Self {

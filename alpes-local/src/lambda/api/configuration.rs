@@ -43,7 +43,7 @@ pub(super) fn put(
     let settings: Settings = serde_json::from_value(fields.into())
         .map_err(|error| invalid(format!("The request's body: {error}")))?;
     let function = inner.configure(reference, |spec| settings.apply(spec))?;
-    Ok(ok(&shapes::configuration(&function, false)))
+    Ok(ok(&shapes::updating(&function)))
 }
 
 /// `PutFunctionEventInvokeConfig` and `UpdateFunctionEventInvokeConfig`.

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::{
     body, no_content, ok,
-    shapes::{Settings, architecture, configuration},
+    shapes::{Settings, architecture, configuration, updating},
 };
 use crate::{
     error::AwsError,
@@ -129,7 +129,7 @@ pub(super) async fn put_code(
     }
     let inner = inner.clone();
     let function = blocking(move || inner.put_code(&reference, code)).await?;
-    Ok(ok(&configuration(&function, false)))
+    Ok(ok(&updating(&function)))
 }
 
 pub(super) fn check_revision(

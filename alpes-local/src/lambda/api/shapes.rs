@@ -123,6 +123,21 @@ pub(super) fn configuration(function: &Deployment, qualified: bool) -> Value {
     configuration
 }
 
+/// The answer to an update: AWS says that it goes on. Here it is done, as the next request sees.
+pub(super) fn updating(function: &Deployment) -> Value {
+    let mut updating = configuration(function, false);
+    if let Some(members) = updating.as_object_mut() {
+        for (member, text) in [
+            ("LastUpdateStatus", "InProgress"),
+            ("LastUpdateStatusReason", "The function is being created."),
+            ("LastUpdateStatusReasonCode", "Creating"),
+        ] {
+            members.insert(member.to_owned(), text.into());
+        }
+    }
+    updating
+}
+
 /// What becomes of a function's asynchronous invocations.
 pub(super) fn event_invoke_config(function: &Deployment) -> Value {
     let asynchronous = &function.spec.asynchronous;

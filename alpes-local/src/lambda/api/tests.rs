@@ -87,6 +87,11 @@ async fn a_function_is_made_changed_kept_and_deleted() {
     let code = json!({ "ZipFile": zip("two") });
     let (_, recoded) = api.ask(Method::PUT, &format!("{F}/code"), code).await;
     assert_ne!(recoded["CodeSha256"], made["CodeSha256"]);
+    assert_eq!(recoded["LastUpdateStatus"], "InProgress");
+    let (_, updated) = api
+        .ask(Method::GET, &format!("{F}/configuration"), Value::Null)
+        .await;
+    assert_eq!(updated["LastUpdateStatus"], "Successful");
     let concurrency = json!({ "ReservedConcurrentExecutions": 3 });
     let path = "/2017-10-31/functions/f/concurrency";
     assert_eq!(

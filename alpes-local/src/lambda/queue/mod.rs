@@ -20,7 +20,12 @@ use self::{
     entries::Entry,
     settle::{Attempt, Record, Settlement},
 };
-use super::{Asked, Inner, events::LambdaEvent, limits, reference::Reference};
+use super::{
+    Asked, Inner,
+    events::LambdaEvent,
+    limits::{self, InvocationType},
+    reference::Reference,
+};
 use crate::{error::AwsError, names::now_millis};
 
 /// The most asynchronous invocations of a function at the same time.
@@ -68,8 +73,8 @@ pub(super) fn enqueue(
     payload: Bytes,
 ) -> Result<String, AwsError> {
     let payload = super::or_empty_object(payload);
-    limits::check_payload(&payload, limits::ASYNCHRONOUS_BYTES)?;
-    inner.existing(reference)?;
+    limits::check_payload(&payload, InvocationType::Event)?;
+    inner.invocable(reference)?;
     let entry = Entry {
         request_id: Uuid::new_v4().to_string(),
         function: reference.name.clone(),
