@@ -3,6 +3,7 @@
 use std::{
     fs,
     path::{Path, PathBuf},
+    sync::Arc,
     time::Duration,
 };
 
@@ -22,7 +23,7 @@ use crate::events::Events;
 const SIGNED_FOR_S3: &str = "AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/s3/aws4_request, SignedHeaders=host, Signature=0";
 
 pub struct Local {
-    runtime: Runtime,
+    runtime: Arc<Runtime>,
     folder: PathBuf,
 }
 
