@@ -39,6 +39,7 @@ pub fn test(workspace: &Workspace, words: &Words) -> Result<()> {
     dependencies(workspace)?;
     infrastructure(workspace)?;
     simulation(workspace)?;
+    local_runtime_rules(workspace)?;
     end_to_end(workspace)?;
     if words.flag("--all") {
         benchmark(workspace)?;
@@ -185,6 +186,14 @@ fn benchmark(workspace: &Workspace) -> Result<()> {
         "warnings",
     ]);
     cargo_step(workspace, "lints of the benchmark", &clippy)
+}
+
+/// Shows AWS's rules on the local runtime, with real processes. The tests take a minute, in which records grow old, and
+/// print each rule with what was seen.
+fn local_runtime_rules(workspace: &Workspace) -> Result<()> {
+    let mut tests = vec!["test", "--quiet", "--package", "alpes-local"];
+    tests.extend(["--package", "bisect", "--tests", "--", "--ignored"]);
+    cargo_step(workspace, "the local runtime by AWS's rules", &tests)
 }
 
 /// Runs the end-to-end tests on a local runtime that this step starts and stops.
