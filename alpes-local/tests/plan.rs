@@ -412,7 +412,6 @@ fn the_repositorys_template_is_read_whole() {
         ("ShardCount", "2"),
         ("BatchWindowSeconds", "0"),
         ("ArchiveWindowSeconds", "1"),
-        ("PartialBatch", "true"),
         ("Pruebas", "true"),
         ("StepFunctions", "true"),
         ("FanOut", "true"),
