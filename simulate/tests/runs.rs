@@ -41,9 +41,6 @@ const REGRESSIONS: &[(&str, u64)] = &[
     ("resources", 51),
     // A cancelled choreography stayed Completada in the saga log.
     ("resources", 6_527),
-    // Two executions undid one saga, and the second failed.
-    ("everything", 3_697),
-    ("everything", 8_244),
     // The run ended while the log delayed a record, so `verify` did not find this record.
     ("gap", 5673),
     // A record was discarded before the function received it. After the settings had changed, it was delivered after
