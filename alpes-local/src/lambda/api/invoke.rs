@@ -13,13 +13,13 @@ use crate::{
         Inner, limits,
         limits::{invalid, violated},
         or_empty_object, queue,
-        reference::{LATEST, Reference},
     },
+    names::FunctionName,
 };
 
 pub(super) async fn invoke(
     inner: &Arc<Inner>,
-    reference: &Reference,
+    reference: &FunctionName,
     request: Request,
 ) -> Result<Response, AwsError> {
     let tail = match request.header("X-Amz-Log-Type") {
@@ -42,8 +42,8 @@ pub(super) async fn invoke(
         }
         Some("DryRun") => {
             limits::check_payload(&or_empty_object(request.body), limits::SYNCHRONOUS_BYTES)?;
-            inner.existing(reference)?;
-            let version = [("x-amz-executed-version", LATEST.to_owned())];
+            let (_, version) = inner.resolve(reference)?;
+            let version = [("x-amz-executed-version", version)];
             Ok(with_headers(answer(204, "application/json", ""), version))
         }
         Some(other) => Err(not_in(
