@@ -48,7 +48,8 @@ impl Plan {
         self.messaging(services)?;
         self.secrets(services)?;
         for function in &self.functions {
-            let spec = spec(function, artifacts)?;
+            let mut spec = spec(function, artifacts)?;
+            spec.aliases = self.aliases_of(&function.name);
             let deployed = services.lambda.put(spec).await;
             deployed.map_err(of(&function.name))?;
         }
@@ -68,6 +69,14 @@ impl Plan {
             made.map_err(of(&schedule.name))?;
         }
         self.remove_others(services, &declared, mappings).await
+    }
+
+    /// The aliases of a function by name, each with its version.
+    fn aliases_of(&self, function: &str) -> BTreeMap<String, String> {
+        let aliases = self.aliases.iter();
+        let own = aliases.filter(|alias| alias.function == function);
+        own.map(|alias| (alias.name.clone(), alias.version.clone()))
+            .collect()
     }
 
     fn data(&self, services: &Services) -> Result<(), Failed> {
@@ -291,6 +300,7 @@ fn spec(function: &Function, artifacts: &Path) -> Result<FunctionSpec, Failed> {
             max_age_seconds: asynchronous.max_age_seconds,
             on_success: asynchronous.on_success.clone(),
             on_failure: asynchronous.on_failure.clone(),
+            dead_letter: asynchronous.dead_letter.clone(),
         },
         ..FunctionSpec::new(&function.name, code)
     })

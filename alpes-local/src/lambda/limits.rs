@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::reference::{LATEST, PUBLISHED};
 use crate::error::AwsError;
 
 /// A way to invoke a function, which limits the payload.
@@ -113,15 +114,49 @@ pub(super) fn check_role(arn: &str) -> Result<(), AwsError> {
 }
 
 pub(super) fn check_destination(arn: &str) -> Result<(), AwsError> {
-    let service = arn
-        .strip_prefix("arn:aws:")
-        .and_then(|rest| rest.split(':').next());
-    if !matches!(service, Some("lambda" | "sns" | "sqs" | "s3")) {
+    if !matches!(service(arn), Some("lambda" | "sns" | "sqs" | "s3")) {
         return Err(invalid(format!(
             "The provided destination {arn} is invalid: it must be the ARN of a function, topic, queue or bucket."
         )));
     }
     Ok(())
+}
+
+pub(super) fn check_dead_letter(arn: &str) -> Result<(), AwsError> {
+    if !matches!(service(arn), Some("sns" | "sqs")) {
+        return Err(invalid(format!(
+            "DeadLetterConfig.TargetArn: {arn} is invalid: it must be the ARN of a queue or topic."
+        )));
+    }
+    Ok(())
+}
+
+/// The service in an ARN.
+fn service(arn: &str) -> Option<&str> {
+    arn.strip_prefix("arn:aws:")?.split(':').next()
+}
+
+pub(super) fn check_alias(name: &str, version: &str) -> Result<(), AwsError> {
+    let known = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
+    let number = name.bytes().all(|byte| byte.is_ascii_digit());
+    if number || name.len() > 128 || !name.bytes().all(known) {
+        let rule = "Member must have 1 to 128 letters, digits, - and _, and must not be a number";
+        return Err(violated("name", name, rule));
+    }
+    if ![LATEST, PUBLISHED].contains(&version) {
+        return Err(invalid(format!(
+            "FunctionVersion: this runtime has the versions {LATEST} and {PUBLISHED} of each function, and not {version}"
+        )));
+    }
+    Ok(())
+}
+
+/// AWS's error for the change of a version or alias.
+pub(super) fn functions_only() -> AwsError {
+    invalid(
+        "This operation is permitted on Lambda functions only. Aliases and versions do not support this operation. \
+         Please specify either a function name or an unqualified function ARN.",
+    )
 }
 
 pub(super) fn check_environment(variables: &BTreeMap<String, String>) -> Result<(), AwsError> {
@@ -205,7 +240,7 @@ mod tests {
     fn each_setting_has_its_limits() {
         let spec = FunctionSpec::new("f", Code::Folder("/".into()));
         assert_eq!(spec.check(), Ok(()));
-        let cases: [(&str, Change); 9] = [
+        let cases: [(&str, Change); 11] = [
             ("functionName", |spec| spec.name.push(' ')),
             ("nodejs", |spec| spec.runtime.insert_str(0, "nodejs")),
             ("timeout", |spec| spec.timeout -= 3),
@@ -218,6 +253,12 @@ mod tests {
             }),
             ("destination", |spec| {
                 spec.asynchronous.on_failure = Some("arn:aws:kinesis:::s".into());
+            }),
+            ("TargetArn", |spec| {
+                spec.asynchronous.dead_letter = Some("arn:aws:s3:::b".into());
+            }),
+            ("FunctionVersion", |spec| {
+                spec.aliases.insert("live".into(), "2".into());
             }),
         ];
         for (word, change) in cases {

@@ -39,7 +39,6 @@ use self::{
     limits::InvocationType,
     pool::{Pool, Short},
     queue::Queue,
-    reference::Reference,
     registry::Deployment,
     sandbox::Turn,
     watch::Watch,
@@ -52,8 +51,9 @@ pub use self::{
 use crate::{
     error::AwsError,
     http::{Request, Response},
-    invoke::{Destinations, Invoked, Invoker},
+    invoke::{Destinations, Invoked, Invoker, ending},
     logs::Logs,
+    names::FunctionName,
     store::Store,
 };
 
@@ -84,6 +84,7 @@ struct Inner {
 struct Asked {
     request_id: String,
     arn: String,
+    version: String,
     payload: Bytes,
     client_context: Option<String>,
 }
@@ -228,12 +229,12 @@ impl Drop for Lambda {
 impl Invoker for Lambda {
     async fn invoke(&self, function: &str, payload: Bytes) -> Result<Invoked, AwsError> {
         self.inner
-            .invoke(&Reference::parse(function)?, payload, None)
+            .invoke(&FunctionName::parse(function)?, payload, None)
             .await
     }
 
     async fn enqueue(&self, function: &str, payload: Bytes) -> Result<String, AwsError> {
-        queue::enqueue(&self.inner, &Reference::parse(function)?, payload)
+        queue::enqueue(&self.inner, &FunctionName::parse(function)?, payload)
     }
 }
 
@@ -241,16 +242,17 @@ impl Inner {
     /// Invokes a function and waits for its end.
     async fn invoke(
         self: &Arc<Self>,
-        reference: &Reference,
+        reference: &FunctionName,
         payload: Bytes,
         client_context: Option<String>,
     ) -> Result<Invoked, AwsError> {
         let payload = or_empty_object(payload);
         limits::check_payload(&payload, InvocationType::RequestResponse)?;
-        self.invocable(reference)?;
+        let (_, version) = self.invocable(reference)?;
         let asked = Asked {
             request_id: Uuid::new_v4().to_string(),
             arn: reference.arn(),
+            version,
             payload,
             client_context,
         };
@@ -262,28 +264,34 @@ impl Inner {
         if self.is_closed() {
             return Err(ending());
         }
-        let (invocation, end) = Invocation::new(
-            asked.request_id,
-            asked.arn,
-            asked.payload,
-            asked.client_context,
-        );
+        let (invocation, end) = Invocation::new(asked);
         let short = self.pool.submit(name, invocation)?;
         self.ask_for_starts(name, short);
         // The sender is dropped if the tokio runtime ends.
-        end.await.unwrap_or_else(|_| Err(ending()))
+        match end.await.unwrap_or_else(|_| Err(ending())) {
+            // The shutdown may have killed its process.
+            Ok(invoked) if invoked.failure.is_some() && self.is_closed() => Err(ending()),
+            ended => ended,
+        }
     }
 
     /// The function, if it and the qualifier exist.
-    fn existing(&self, reference: &Reference) -> Result<Arc<Deployment>, AwsError> {
+    fn existing(&self, reference: &FunctionName) -> Result<Arc<Deployment>, AwsError> {
+        Ok(self.resolve(reference)?.0)
+    }
+
+    /// The function, and the version to which the qualifier leads.
+    fn resolve(&self, reference: &FunctionName) -> Result<(Arc<Deployment>, String), AwsError> {
         let function = self.pool.function(&reference.name);
-        let function = function.filter(|_| reference.is_latest());
-        function.ok_or_else(|| reference.missing())
+        let function = function.ok_or_else(|| reference.missing())?;
+        let version = function.spec.version(reference.qualifier.as_deref());
+        let version = version.ok_or_else(|| reference.missing())?.to_owned();
+        Ok((function, version))
     }
 
     /// The same, for an invocation: AWS then names the version that is missing.
-    fn invocable(&self, reference: &Reference) -> Result<Arc<Deployment>, AwsError> {
-        self.existing(reference)
+    fn invocable(&self, reference: &FunctionName) -> Result<(Arc<Deployment>, String), AwsError> {
+        self.resolve(reference)
             .map_err(|_| reference.missing_version())
     }
 
@@ -334,8 +342,4 @@ fn or_empty_object(payload: Bytes) -> Bytes {
     } else {
         payload
     }
-}
-
-fn ending() -> AwsError {
-    AwsError::of(503, "ServiceException", "The runtime is ending.")
 }

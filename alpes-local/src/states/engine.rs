@@ -15,7 +15,7 @@ use tokio::task::AbortHandle;
 use crate::{
     clock::{Clock, sleep_until},
     error::AwsError,
-    invoke::Invoker,
+    invoke::{Invoker, ending},
     states::{
         arns::{execution_arn, machine_arn},
         journal::{self, Entry, Input},
@@ -243,9 +243,10 @@ impl Engine {
             },
         };
         match ended {
-            Ok(ended) => outcome(ended),
             // The runtime shuts down. The call has no outcome, so it will be made again.
+            Ok(Err(error)) if error == ending() => std::future::pending().await,
             Err(error) if error.is_cancelled() => std::future::pending().await,
+            Ok(ended) => outcome(ended),
             Err(error) => outcome(Err(AwsError::internal(error))),
         }
     }

@@ -11,6 +11,7 @@
 //! | `spawn` | starts a child that sleeps for ten minutes, and prints `child` and its process id |
 //! | `with`, `bytes` | `answer`: this JSON, or a text of so many bytes |
 //! | `code` | `exit`: the exit code |
+//! | `leave` | the process exits with this code once its answer is accepted |
 //! | `type` | `fail`: the type of the error |
 //!
 //! A batch (`Records`) has an order in each record: in `kinesis.data`, in base64, or in `body`. A record that orders
@@ -55,6 +56,12 @@ fn main() -> Outcome<()> {
             &format!("invocation/{}/{path}", invocation.request_id),
             &body,
         )?;
+        if let Some(code) = order(&invocation.event)
+            .get("leave")
+            .and_then(Value::as_i64)
+        {
+            exit(code.try_into()?);
+        }
     }
 }
 

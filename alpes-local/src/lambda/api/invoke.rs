@@ -14,13 +14,13 @@ use crate::{
         Inner,
         limits::{self, InvocationType, invalid, violated},
         or_empty_object, queue,
-        reference::Reference,
     },
+    names::FunctionName,
 };
 
 pub(super) async fn invoke(
     inner: &Arc<Inner>,
-    reference: &Reference,
+    reference: &FunctionName,
     request: Request,
 ) -> Result<Response, AwsError> {
     let tail = match request.header("X-Amz-Log-Type") {

@@ -142,6 +142,28 @@ fn a_stopped_execution_can_be_redriven_where_it_was() {
 }
 
 #[test]
+fn a_call_that_the_end_of_the_runtime_cuts_off_is_made_again() {
+    let mut world = World::new();
+    let mut execution = Value::Null;
+    world.run(async |states| {
+        let arn = states
+            .ensure_machine("one", &calls("cut off"), "role")
+            .unwrap();
+        let started = states.call("StartExecution", &json!({"stateMachineArn": arn}));
+        execution = json!({"executionArn": started.unwrap()["executionArn"]});
+        sleep(Duration::from_secs(1)).await;
+        let told = states.call("DescribeExecution", &execution).unwrap();
+        assert_eq!(told["status"], "RUNNING");
+    });
+    world.run(async |states| {
+        sleep(Duration::from_secs(1)).await;
+        let told = states.call("DescribeExecution", &execution).unwrap();
+        assert_eq!(told["status"], "SUCCEEDED");
+    });
+    assert_eq!(world.functions.calls().len(), 2);
+}
+
+#[test]
 fn thousands_of_executions_wait_at_once() {
     let machine = json!({"StartAt": "Rest", "States": {
         "Rest": {"Type": "Wait", "Seconds": 60, "End": true},
