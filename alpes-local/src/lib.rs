@@ -22,6 +22,7 @@ pub mod mount;
 pub mod names;
 pub mod options;
 pub mod page;
+pub(crate) mod remains;
 pub mod router;
 pub mod runtime;
 pub mod s3;

@@ -18,6 +18,7 @@ use crate::{
     mount::Mount,
     options::{Data, Options},
     page::{self, ApiEntry, Link, Overview},
+    remains::outlast,
     router::{self, For, Known},
     services::Services,
     store::Store,
@@ -52,7 +53,7 @@ struct Folder {
 }
 
 impl Folder {
-    fn open(data: &Data) -> Result<Self, String> {
+    async fn open(data: &Data) -> Result<Self, String> {
         let (path, temporary) = match data {
             Data::Folder(path) => (path.clone(), false),
             Data::Memory => {
@@ -64,7 +65,8 @@ impl Folder {
         fs::create_dir_all(&path).map_err(said)?;
         let path = path.canonicalize().map_err(said)?;
         let lock = File::create(path.join("lock")).map_err(said)?;
-        match lock.try_lock() {
+        let held = |error: &TryLockError| matches!(error, TryLockError::WouldBlock);
+        match outlast(async || lock.try_lock(), held).await {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
                 return Err(format!(
@@ -106,11 +108,12 @@ impl Runtime {
     ///
     /// A sentence for people: the port or the data folder is taken, or a template cannot be deployed.
     pub async fn start(options: Options) -> Result<Arc<Self>, String> {
-        let listener = http::listen(options.port)
+        let held = |error: &io::Error| error.kind() == io::ErrorKind::AddrInUse;
+        let listener = outlast(async || http::listen(options.port).await, held)
             .await
             .map_err(|error| format!("port {} on 127.0.0.1: {error}", options.port))?;
         let address = listener.local_addr().map_err(|error| error.to_string())?;
-        let folder = Folder::open(&options.data)?;
+        let folder = Folder::open(&options.data).await?;
         let store = Arc::new(folder.store()?);
         let endpoint = format!("http://{address}");
         let services =
