@@ -95,6 +95,10 @@ mod tests {
             self.0.lock().unwrap().push((function.to_owned(), payload));
             Ok("id".to_owned())
         }
+
+        fn exists(&self, _: &str) -> bool {
+            true
+        }
     }
 
     #[tokio::test]

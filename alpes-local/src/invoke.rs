@@ -57,6 +57,9 @@ pub trait Invoker: Send + Sync {
     ///
     /// As for [`Self::invoke`], but for throttling.
     async fn enqueue(&self, function: &str, payload: Bytes) -> Result<String, AwsError>;
+
+    /// Whether the function exists, and its qualifier if it has one.
+    fn exists(&self, function: &str) -> bool;
 }
 
 /// Sends a document to a destination: a bucket, queue, topic or function.

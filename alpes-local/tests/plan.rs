@@ -4,7 +4,7 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use alpes_local::deploy::{Plan, ScheduleSource, StreamMode};
+use alpes_local::deploy::{Mode, Plan, ScheduleSource};
 use serde_json::json;
 use source_mapping::{Destination, Reads};
 
@@ -69,7 +69,7 @@ Resources:
       LoggingConfig: { LogFormat: JSON }
       DeadLetterQueue: { Type: SQS, TargetArn: !GetAtt Dead.Arn }
       EventInvokeConfig: { MaximumRetryAttempts: 0, DestinationConfig: { OnFailure: { Type: SQS, Destination: !GetAtt Dead.Arn } } }
-      Policies: [DynamoDBCrudPolicy: { TableName: !Ref Stock }, AmazonSQSFullAccess]
+      Policies: [DynamoDBCrudPolicy: { TableName: !Ref Stock }, AmazonSQSFullAccess, RekognitionDetectOnlyPolicy: {}]
       Events:
         Log:
           Type: Kinesis
@@ -105,7 +105,7 @@ Outputs:
 fn streams_tables_and_queues_have_all_their_settings() {
     let plan = read(&[SHOP], &[]).unwrap();
     let stream = &plan.streams[0];
-    assert_eq!((stream.shards, stream.mode), (2, StreamMode::Provisioned));
+    assert_eq!((stream.shards, stream.mode), (2, Mode::Provisioned));
     assert_eq!(stream.retention_hours, 48);
     assert_eq!(stream.consumers, ["fast"]);
     let request = json!({
@@ -209,7 +209,9 @@ fn the_events_of_a_function_invoke_its_alias() {
     let [hourly, nightly] = plan.schedules.as_slice() else {
         panic!("{:?}", plan.schedules);
     };
-    assert_eq!(hourly.source, ScheduleSource::Scheduler);
+    let group = "default".to_owned();
+    assert_eq!(hourly.source, ScheduleSource::Scheduler { group });
+    assert_eq!(hourly.key(), "default/ShipHourly");
     assert!(!hourly.enabled);
     assert_eq!(nightly.source, ScheduleSource::Rule);
     assert_eq!(nightly.expression, "cron(0 3 * * ? *)");
@@ -224,6 +226,7 @@ fn what_has_no_meaning_is_counted() {
         "AWS::CloudWatch::Alarm (2)",
         "AWS::KMS::Key.KeyPolicy (1)",
         "AWS::Kinesis::Stream.Tags (1)",
+        "AWS::Serverless::Function.Policies.RekognitionDetectOnlyPolicy (1)",
         "DeletionPolicy (1)",
     ];
     assert_eq!(plan.without_meaning, right);

@@ -3,23 +3,13 @@
 use serde_json::{Map, Value, json};
 use template::{Place, Properties, Resource, TemplateError};
 
-use super::draft::{Draft, Source};
+use super::{
+    ApiSpec,
+    draft::{Draft, Source},
+};
 
 /// The logical id of the API that functions' events imply, and its stage.
 const IMPLICIT: (&str, &str) = ("ServerlessRestApi", "Prod");
-
-/// A REST API with one stage.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Api {
-    /// The id: ten letters and digits.
-    pub id: String,
-    /// The name.
-    pub name: String,
-    /// The name of the stage.
-    pub stage: String,
-    /// The definition in OpenAPI 3, with API Gateway's extensions `x-amazon-apigateway-…`.
-    pub definition: Value,
-}
 
 /// The id of the API that events without an API of their own imply.
 pub(super) fn implicit_id(source: &Source<'_>) -> String {
@@ -45,7 +35,7 @@ pub(super) fn api(
         let mut definition = definition(set, &name, source)?;
         add_binary_types(set, &mut definition)?;
         add_gateway_responses(set, &mut definition)?;
-        Ok(Api {
+        Ok(ApiSpec {
             id: resource.name.clone(),
             name,
             stage,

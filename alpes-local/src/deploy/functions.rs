@@ -1,6 +1,6 @@
 //! Lambda functions.
 
-use std::{collections::BTreeMap, path::PathBuf, time::Duration};
+use std::{collections::BTreeMap, time::Duration};
 
 use template::{Properties, Resource, TemplateError};
 
@@ -17,10 +17,9 @@ pub struct Function {
     pub name: String,
     /// The ARN, without qualifier.
     pub arn: String,
-    /// The path of the code as the template writes it: a zip file, or a folder with `bootstrap`.
+    /// The path of the code as the template writes it. Only its last part counts: the code is in the folder of
+    /// artifacts.
     pub code: String,
-    /// The folder of the template, to which `code` is relative.
-    pub folder: PathBuf,
     /// The handler, which the code finds in `_HANDLER`.
     pub handler: String,
     /// The runtime, for example `provided.al2023`.
@@ -112,13 +111,13 @@ const WITHOUT_MEANING: [&str; 10] = [
 /// An `AWS::Lambda::Function`.
 pub(super) fn lambda(
     resource: &Resource,
-    source: &Source<'_>,
+    _: &Source<'_>,
     draft: &mut Draft,
 ) -> Result<(), TemplateError> {
     let function = resource.read(|set| {
         draft.skip(set, &["TracingConfig"]);
         let role = set.required("Role")?;
-        let mut function = function(set, "Code", role, source, draft)?;
+        let mut function = function(set, "Code", role, draft)?;
         let dead_letter = set.within("DeadLetterConfig", |config| config.text("TargetArn"))?;
         function.asynchronous.dead_letter = dead_letter.flatten();
         Ok(function)
@@ -147,7 +146,7 @@ pub(super) fn serverless(
         set.refuse("FunctionUrlConfig", "this runtime has no function URLs")?;
         set.refuse("InlineCode", "the code is a file")?;
         let role = policies::role_of(set, source, draft, "lambda.amazonaws.com")?;
-        let mut function = function(set, "CodeUri", role, source, draft)?;
+        let mut function = function(set, "CodeUri", role, draft)?;
         if let Some(asynchronous) = set.within("EventInvokeConfig", aliases::asynchronous)? {
             function.asynchronous = asynchronous;
         }
@@ -175,7 +174,6 @@ fn function(
     set: &Properties<'_>,
     code: &str,
     role_arn: String,
-    source: &Source<'_>,
     draft: &mut Draft,
 ) -> Result<Function, TemplateError> {
     draft.skip(set, &WITHOUT_MEANING);
@@ -189,7 +187,6 @@ fn function(
     Ok(Function {
         arn: resource.arn.clone().unwrap_or_default(),
         code: code_path(set, code)?,
-        folder: source.folder.to_owned(),
         handler: set.required("Handler")?,
         runtime: runtime(set)?,
         memory_mb: within(set, "MemorySize", 128, 128, 10_240)?,

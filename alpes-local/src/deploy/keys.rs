@@ -1,11 +1,12 @@
 //! Parameters of SSM, and keys of KMS.
 
+use serde::Serialize;
 use template::{Resource, TemplateError};
 
 use super::draft::{Draft, Source};
 
 /// A parameter of SSM's parameter store.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Parameter {
     /// The name.
     pub name: String,
@@ -18,7 +19,7 @@ pub struct Parameter {
 }
 
 /// A symmetric KMS key.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Key {
     /// The id.
     pub id: String,
@@ -31,7 +32,7 @@ pub struct Key {
 }
 
 /// An alias of a KMS key.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct KeyAlias {
     /// The name, which begins with `alias/`.
     pub name: String,

@@ -1,5 +1,6 @@
 //! State machines of Step Functions.
 
+use serde::Serialize;
 use serde_json::Value;
 use template::{Properties, Resource, TemplateError};
 
@@ -9,12 +10,10 @@ use super::{
 };
 
 /// A state machine.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct StateMachine {
     /// The name.
     pub name: String,
-    /// The ARN.
-    pub arn: String,
     /// The definition in Amazon States Language, with all substitutions made.
     pub definition: String,
     /// The ARN of the machine's role.
@@ -74,7 +73,6 @@ fn machine(
     let resource = set.resource();
     Ok(StateMachine {
         name: resource.name.clone(),
-        arn: resource.arn.clone().unwrap_or_default(),
         definition: definition(set, file, source)?,
         role_arn,
     })

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use serde::Serialize;
 use serde_json::Value;
 use template::{Properties, Resource, TemplateError};
 
 use super::draft::{Draft, Source};
 
 /// An SNS topic.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Topic {
     /// The name.
     pub name: String,
@@ -19,7 +20,7 @@ pub struct Topic {
 }
 
 /// A subscription to a topic.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Subscription {
     /// The ARN of the topic.
     pub topic_arn: String,
@@ -32,7 +33,7 @@ pub struct Subscription {
 }
 
 /// An SQS queue.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Queue {
     /// The name.
     pub name: String,

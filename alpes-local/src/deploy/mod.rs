@@ -7,6 +7,7 @@
 mod aliases;
 mod apis;
 mod apply;
+mod convert;
 mod declared;
 mod draft;
 mod events;
@@ -19,14 +20,16 @@ mod messaging;
 mod overview;
 mod plan;
 mod policies;
+mod resources;
 mod roles;
 mod schedules;
 mod storage;
 mod streams;
 mod tables;
+#[cfg(test)]
+mod tests;
 
 pub use aliases::Alias;
-pub use apis::Api;
 pub use apply::Failed;
 pub use functions::{Architecture, Asynchronous, Function, LogFormat};
 pub use keys::{Key, KeyAlias, Parameter};
@@ -35,8 +38,13 @@ pub use mappings::{QueueMapping, StreamMapping};
 pub use messaging::{Queue, Subscription, Topic};
 pub use plan::{DeployError, Plan};
 pub use roles::{ManagedPolicy, Policy, Role};
-pub use schedules::{Schedule, ScheduleSource, Target};
 pub use storage::Bucket;
-pub use streams::{Stream, StreamMode};
+pub use streams::Stream;
 pub use tables::Table;
 pub use template::Output;
+
+pub use crate::{
+    gateway::ApiSpec,
+    kinesis::Mode,
+    schedules::{Schedule, ScheduleSource, Target},
+};

@@ -1,6 +1,6 @@
 //! What a plan has, for the page at the root.
 
-use super::{Plan, StreamMode};
+use super::{Mode, Plan};
 use crate::{
     names::last_part,
     page::{Entry, Overview},
@@ -22,8 +22,8 @@ impl Plan {
                 .iter()
                 .map(|stream| {
                     let detail = match stream.mode {
-                        StreamMode::OnDemand => "on demand".to_owned(),
-                        StreamMode::Provisioned => format!("{} shards", stream.shards),
+                        Mode::OnDemand => "on demand".to_owned(),
+                        Mode::Provisioned => format!("{} shards", stream.shards),
                     };
                     entry(&stream.name, detail)
                 })

@@ -6,7 +6,7 @@ use template::{Output, Stack, Template, TemplateError};
 use thiserror::Error;
 
 use super::{
-    Alias, Api, Bucket, Function, Key, KeyAlias, ManagedPolicy, Parameter, Queue, QueueMapping,
+    Alias, ApiSpec, Bucket, Function, Key, KeyAlias, ManagedPolicy, Parameter, Queue, QueueMapping,
     Role, Schedule, StateMachine, Stream, StreamMapping, Subscription, Table, Topic, apis,
     draft::{Draft, Source},
     kinds,
@@ -37,7 +37,7 @@ pub struct Plan {
     /// Event source mappings of SQS queues.
     pub queue_mappings: Vec<QueueMapping>,
     /// REST APIs.
-    pub apis: Vec<Api>,
+    pub apis: Vec<ApiSpec>,
     /// State machines of Step Functions.
     pub state_machines: Vec<StateMachine>,
     /// Rules and schedules that invoke functions at certain times.

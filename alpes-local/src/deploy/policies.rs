@@ -41,7 +41,7 @@ pub(super) fn role_of(
         managed_policy_arns: basic_policies(set, service),
         boundary: set.text("PermissionsBoundary")?,
     };
-    add_policies(set, source, &mut role)?;
+    add_policies(set, source, &mut role, draft)?;
     draft.plan.roles.push(role);
     Ok(arn)
 }
@@ -87,6 +87,7 @@ fn add_policies(
     set: &Properties<'_>,
     source: &Source<'_>,
     role: &mut Role,
+    draft: &mut Draft,
 ) -> Result<(), TemplateError> {
     let Some(policies) = set.value("Policies") else {
         return Ok(());
@@ -104,9 +105,15 @@ fn add_policies(
             }
             Value::Object(policy) => {
                 let document = policy_document(policy, source);
-                let document = document.map_err(|rule| set.must("Policies", &rule))?;
-                let name = format!("{}Policy{place}", role.name);
-                role.policies.push(Policy { name, document });
+                match document.map_err(|rule| set.must("Policies", &rule))? {
+                    Meant::Document(document) => {
+                        let name = format!("{}Policy{place}", role.name);
+                        role.policies.push(Policy { name, document });
+                    }
+                    Meant::Template(unknown) => {
+                        draft.note(format!("{}.{unknown}", set.kind_path("Policies")));
+                    }
+                }
             }
             _ => return Err(set.must("Policies", "ARNs, names, documents and policy templates")),
         }
@@ -114,23 +121,29 @@ fn add_policies(
     Ok(())
 }
 
+/// What an object in `Policies` stands for.
+enum Meant<'a> {
+    Document(Value),
+    /// A policy template for a service that this runtime does not have.
+    Template(&'a str),
+}
+
 /// A policy's document: the policy itself, or what its template stands for.
-fn policy_document(policy: &Map<String, Value>, source: &Source<'_>) -> Result<Value, String> {
+fn policy_document<'a>(
+    policy: &'a Map<String, Value>,
+    source: &Source<'_>,
+) -> Result<Meant<'a>, String> {
     if policy.contains_key("Statement") {
-        return Ok(policy.clone().into());
+        return Ok(Meant::Document(policy.clone().into()));
     }
     let mut entries = policy.iter();
     let (Some((name, given)), None) = (entries.next(), entries.next()) else {
         return Err("documents, or policy templates with one name each".to_owned());
     };
     let found = TEMPLATES.iter().find(|(known, _)| known == name);
-    let (_, statements) = found.ok_or_else(|| {
-        let known: Vec<_> = TEMPLATES.iter().map(|(name, _)| *name).collect();
-        format!(
-            "made without {name}, for the known policy templates are {}",
-            known.join(", ")
-        )
-    })?;
+    let Some((_, statements)) = found else {
+        return Ok(Meant::Template(name));
+    };
     let given = given.as_object().into_iter().flatten();
     let given = given.filter_map(|(name, value)| Some((name.as_str(), value.as_str()?)));
     let given: BTreeMap<_, _> = given.collect();
@@ -138,7 +151,8 @@ fn policy_document(policy: &Map<String, Value>, source: &Source<'_>) -> Result<V
         .iter()
         .map(|(actions, resources)| statement(actions, resources, &given, source))
         .collect();
-    Ok(json!({"Version": "2012-10-17", "Statement": statements?}))
+    let document = json!({"Version": "2012-10-17", "Statement": statements?});
+    Ok(Meant::Document(document))
 }
 
 fn statement(

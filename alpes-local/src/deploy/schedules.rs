@@ -2,44 +2,10 @@
 
 use template::{Properties, Resource, TemplateError};
 
-use super::draft::{Draft, Source};
-
-/// A schedule.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Schedule {
-    /// The name.
-    pub name: String,
-    /// The ARN of the rule or schedule.
-    pub arn: String,
-    /// The service, which decides the event of a target without input.
-    pub source: ScheduleSource,
-    /// `rate(…)`, `cron(…)`, or for EventBridge Scheduler also `at(…)`. Times are in UTC.
-    pub expression: String,
-    /// False if the schedule rests.
-    pub enabled: bool,
-    /// The invocations at each time.
-    pub targets: Vec<Target>,
-}
-
-/// The service of a schedule.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ScheduleSource {
-    /// A rule of EventBridge: the event's source is `aws.events`.
-    Rule,
-    /// A schedule of EventBridge Scheduler: the event's source is `aws.scheduler`.
-    Scheduler,
-}
-
-/// A function that a schedule invokes.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Target {
-    /// The id of the target in its schedule.
-    pub id: String,
-    /// The ARN of the function.
-    pub arn: String,
-    /// The payload; `None` for the event of the schedule itself.
-    pub input: Option<String>,
-}
+use super::{
+    Schedule, ScheduleSource, Target,
+    draft::{Draft, Source},
+};
 
 /// An `AWS::Events::Rule` with a schedule.
 pub(super) fn rule(
@@ -71,7 +37,6 @@ pub(super) fn rule(
         })?;
         Ok(Schedule {
             name: resource.name.clone(),
-            arn: resource.arn.clone().unwrap_or_default(),
             source: ScheduleSource::Rule,
             expression: expression(set, "ScheduleExpression")?,
             enabled: enabled(set)?,
@@ -101,8 +66,7 @@ pub(super) fn schedule(
             })
         })?;
         let target = target.ok_or_else(|| set.must("Target", "given"))?;
-        let arn = resource.arn.clone().unwrap_or_default();
-        scheduler(set, resource.name.clone(), arn, target, draft)
+        scheduler(set, resource.name.clone(), target, draft)
     })?;
     draft.plan.schedules.push(schedule);
     Ok(())
@@ -120,7 +84,6 @@ pub(super) fn rule_of_event(
     let name = set.text("Name")?.unwrap_or(generated_name);
     let on = set.truth("Enabled")?.unwrap_or(true);
     let rule = Schedule {
-        arn: crate::names::arn("events", &format!("rule/{name}")),
         source: ScheduleSource::Rule,
         expression: expression(set, "Schedule")?,
         enabled: on && enabled(set)?,
@@ -145,15 +108,12 @@ pub(super) fn schedule_of_event(
     draft.skip(set, &["OmitName", "PermissionsBoundary", "RoleArn"]);
     refuse_failures(set)?;
     let name = set.text("Name")?.unwrap_or(id);
-    let group = set.text("GroupName")?;
-    let group = group.as_deref().unwrap_or("default");
-    let arn = crate::names::arn("scheduler", &format!("schedule/{group}/{name}"));
     let target = Target {
         id: name.clone(),
         arn: function_arn.to_owned(),
         input: set.text("Input")?,
     };
-    let schedule = scheduler(set, name, arn, target, draft)?;
+    let schedule = scheduler(set, name, target, draft)?;
     draft.plan.schedules.push(schedule);
     Ok(())
 }
@@ -162,12 +122,11 @@ pub(super) fn schedule_of_event(
 fn scheduler(
     set: &Properties<'_>,
     name: String,
-    arn: String,
     target: Target,
     draft: &mut Draft,
 ) -> Result<Schedule, TemplateError> {
     draft.skip(set, &["Description", "KmsKeyArn"]);
-    set.text("GroupName")?;
+    let group = set.text("GroupName")?;
     let zone = "ScheduleExpressionTimezone";
     if !matches!(set.text(zone)?.as_deref(), None | Some("UTC")) {
         return Err(set.unsupported(zone, "times are in UTC"));
@@ -180,8 +139,9 @@ fn scheduler(
     })?;
     Ok(Schedule {
         name,
-        arn,
-        source: ScheduleSource::Scheduler,
+        source: ScheduleSource::Scheduler {
+            group: group.unwrap_or_else(|| "default".to_owned()),
+        },
         expression: expression(set, "ScheduleExpression")?,
         enabled: enabled(set)?,
         targets: vec![target],

@@ -1,11 +1,12 @@
 //! S3 buckets and log groups.
 
+use serde::Serialize;
 use template::{Resource, TemplateError};
 
 use super::draft::{Draft, Source};
 
 /// An S3 bucket.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Bucket {
     /// The name.
     pub name: String,

@@ -1,14 +1,18 @@
 //! Kinesis streams and their consumers.
 
+use serde::Serialize;
 use template::{Resource, TemplateError};
 
-use super::draft::{Draft, Source};
+use super::{
+    Mode,
+    draft::{Draft, Source},
+};
 
 /// The number of shards with which AWS makes an on-demand stream.
 const ON_DEMAND_SHARDS: u32 = 4;
 
 /// A Kinesis stream.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Stream {
     /// The name.
     pub name: String,
@@ -17,20 +21,11 @@ pub struct Stream {
     /// The number of shards at the creation.
     pub shards: u32,
     /// The capacity mode.
-    pub mode: StreamMode,
+    pub mode: Mode,
     /// The time for which records are kept, in hours.
     pub retention_hours: u32,
     /// The names of the registered consumers with enhanced fan-out.
     pub consumers: Vec<String>,
-}
-
-/// The capacity mode of a stream.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum StreamMode {
-    /// AWS changes the number of shards with the load.
-    OnDemand,
-    /// The number of shards is given.
-    Provisioned,
 }
 
 pub(super) fn stream(
@@ -39,8 +34,8 @@ pub(super) fn stream(
     draft: &mut Draft,
 ) -> Result<(), TemplateError> {
     let modes = [
-        ("ON_DEMAND", StreamMode::OnDemand),
-        ("PROVISIONED", StreamMode::Provisioned),
+        ("ON_DEMAND", Mode::OnDemand),
+        ("PROVISIONED", Mode::Provisioned),
     ];
     let stream = resource.read(|set| {
         draft.skip(
@@ -51,11 +46,11 @@ pub(super) fn stream(
         let mode = set.within("StreamModeDetails", |details| {
             details.choice("StreamMode", &modes)
         })?;
-        let mode = mode.flatten().unwrap_or(StreamMode::Provisioned);
+        let mode = mode.flatten().unwrap_or(Mode::Provisioned);
         let shards: Option<u32> = set.number("ShardCount")?;
         let shards = match mode {
-            StreamMode::OnDemand => shards.unwrap_or(ON_DEMAND_SHARDS),
-            StreamMode::Provisioned => shards
+            Mode::OnDemand => shards.unwrap_or(ON_DEMAND_SHARDS),
+            Mode::Provisioned => shards
                 .filter(|shards| *shards > 0)
                 .ok_or_else(|| set.must("ShardCount", "1 or more"))?,
         };

@@ -1,12 +1,13 @@
 //! DynamoDB tables, as requests to create them.
 
+use serde::Serialize;
 use serde_json::{Map, Value, json};
 use template::{Properties, Resource, TemplateError};
 
 use super::draft::{Draft, Source};
 
 /// A DynamoDB table.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Table {
     /// The name.
     pub name: String,

@@ -26,6 +26,7 @@ mod tests;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use http::{HeaderName, HeaderValue, Method};
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::{
@@ -45,7 +46,7 @@ use security::Authorization;
 const MOST_BYTES: usize = 10 * 1024 * 1024;
 
 /// An API to serve.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ApiSpec {
     /// The id by which clients reach the API, for example `a1b2c3d4e5`.
     pub id: String,

@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use serde::Serialize;
 use tokio::sync::watch;
 
 use super::{
@@ -15,7 +16,7 @@ use crate::{
 };
 
 /// The mode in which a stream gets its shards.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub enum Mode {
     /// The owner sets the count of shards.
     Provisioned,

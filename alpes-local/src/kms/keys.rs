@@ -232,14 +232,15 @@ pub(super) fn add(transaction: &Transaction<'_>, key: &Key) -> rusqlite::Result<
     Ok(())
 }
 
-/// Writes the state of a key.
+/// Writes the state and the description of a key.
 pub(super) fn update(transaction: &Transaction<'_>, key: &Key) -> rusqlite::Result<()> {
     transaction.execute(
-        "UPDATE kms_key SET enabled = ?2, deletion = ?3 WHERE id = ?1",
+        "UPDATE kms_key SET enabled = ?2, deletion = ?3, description = ?4 WHERE id = ?1",
         params![
             key.id,
             key.enabled,
-            key.deletion.map(Timestamp::as_millisecond)
+            key.deletion.map(Timestamp::as_millisecond),
+            key.description
         ],
     )?;
     Ok(())

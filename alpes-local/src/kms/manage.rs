@@ -60,16 +60,24 @@ struct List {
 }
 
 impl Kms {
-    /// Makes a key with this id and description as a deployment asks, unless it exists.
+    /// Makes or changes the key with this id as a deployment asks. A key that is pending deletion stays as it is.
     ///
     /// # Errors
     ///
     /// `ValidationException` for an id of more than 255 bytes.
-    pub fn ensure_key(&self, id: &str, description: &str) -> Result<(), AwsError> {
+    pub fn ensure_key(&self, id: &str, description: &str, enabled: bool) -> Result<(), AwsError> {
         if id.is_empty() || id.len() > 255 {
             return Err(fault("keyId", id, "have 1 to 255 bytes"));
         }
-        self.make(id.to_owned(), description.to_owned(), Manager::Customer)
+        self.make(id.to_owned(), description.to_owned(), Manager::Customer)?;
+        self.change(id, |key| {
+            if key.state() != State::PendingDeletion {
+                description.clone_into(&mut key.description);
+                key.enabled = enabled;
+            }
+            Ok(())
+        })?;
+        Ok(())
     }
 
     /// Lets an alias, as in `alias/orders`, stand for a key as a deployment asks. The key is named by its id or ARN.

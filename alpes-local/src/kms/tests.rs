@@ -222,11 +222,11 @@ fn keys_of_aws_are_made_when_they_are_named() {
 #[test]
 fn deployments_find_their_keys_again() {
     let (kms, _) = kms();
-    kms.ensure_key("orders-key", "for orders").unwrap();
+    kms.ensure_key("orders-key", "for orders", true).unwrap();
     kms.ensure_alias("alias/orders", "orders-key").unwrap();
     let blob = encrypt(&kms, "alias/orders", &json!({})).unwrap();
-    kms.ensure_key("orders-key", "for orders").unwrap();
-    kms.ensure_key("other-key", "").unwrap();
+    kms.ensure_key("orders-key", "for orders", true).unwrap();
+    kms.ensure_key("other-key", "", true).unwrap();
     kms.ensure_alias("alias/orders", "other-key").unwrap();
     assert!(decrypt(&kms, &blob, &json!({})).is_ok());
     let page = kms.call("ListKeys", &json!({"Limit": 1})).unwrap();
@@ -240,6 +240,20 @@ fn deployments_find_their_keys_again() {
         (&rest["Keys"][0]["KeyId"], &rest["Truncated"]),
         (&json!("other-key"), &json!(false))
     );
+}
+
+#[test]
+fn deployments_enable_and_disable_keys_unless_these_are_pending_deletion() {
+    let (kms, _) = kms();
+    let ensure = |enabled| kms.ensure_key("k", "d", enabled).unwrap();
+    ensure(false);
+    assert_eq!(state(&kms, "k"), "Disabled");
+    ensure(true);
+    assert_eq!(state(&kms, "k"), "Enabled");
+    kms.call("ScheduleKeyDeletion", &json!({"KeyId": "k"}))
+        .unwrap();
+    ensure(false);
+    assert_eq!(state(&kms, "k"), "PendingDeletion");
 }
 
 #[test]

@@ -153,6 +153,17 @@ impl Lambda {
         put.await.map_err(AwsError::internal)?.map(|_| ())
     }
 
+    /// Gives a function this code, unless it has it already. Its settings stay.
+    ///
+    /// # Errors
+    ///
+    /// `ResourceNotFoundException` 404, or `InvalidParameterValueException` for the code.
+    pub async fn put_code(&self, name: &str, code: Code) -> Result<(), AwsError> {
+        let (inner, reference) = (self.inner.clone(), FunctionName::parse(name)?);
+        let put = tokio::task::spawn_blocking(move || inner.put_code(&reference, code));
+        put.await.map_err(AwsError::internal)?.map(|_| ())
+    }
+
     /// Removes a function with its queued invocations. Invocations that run go on.
     ///
     /// # Errors
@@ -235,6 +246,11 @@ impl Invoker for Lambda {
 
     async fn enqueue(&self, function: &str, payload: Bytes) -> Result<String, AwsError> {
         queue::enqueue(&self.inner, &FunctionName::parse(function)?, payload)
+    }
+
+    fn exists(&self, function: &str) -> bool {
+        let existing = |reference| self.inner.existing(&reference).map(drop);
+        FunctionName::parse(function).and_then(existing).is_ok()
     }
 }
 

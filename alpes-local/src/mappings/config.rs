@@ -28,6 +28,18 @@ pub struct MappingSpec {
     pub maximum_concurrency: Option<usize>,
 }
 
+impl MappingSpec {
+    /// All settings in JSON. Equal texts stand for equal settings.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidParameterValueException` if the source is no stream or queue.
+    pub fn to_json(&self) -> Result<String, AwsError> {
+        let config = Config::of(self.clone())?;
+        serde_json::to_string(&config).map_err(AwsError::internal)
+    }
+}
+
 /// `StartingPosition`, with the timestamp in milliseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Position {

@@ -174,6 +174,14 @@ impl Live {
         }
     }
 
+    /// Whether the mapping reads.
+    pub(super) fn runs(&self) -> bool {
+        let running = self.running();
+        running
+            .as_ref()
+            .is_some_and(|running| !running.task.is_finished())
+    }
+
     /// Begins to read, if the mapping is enabled.
     pub(super) fn start(self: &Arc<Self>, core: &Arc<Core>) -> Result<(), AwsError> {
         let config = self.config();

@@ -31,6 +31,7 @@ mod tests;
 
 use std::{
     collections::BTreeMap,
+    future::Future,
     sync::{Arc, Mutex},
 };
 
@@ -110,43 +111,24 @@ impl Mappings {
     /// # Errors
     ///
     /// `InvalidParameterValueException` if the settings are invalid, or the source does not exist.
-    pub async fn ensure(&self, spec: MappingSpec) -> Result<Uuid, AwsError> {
-        let _turn = self.changing.lock().await;
-        let config = Config::of(spec)?;
-        let Some(live) = self.of(&config.function, &config.source) else {
-            return Ok(self.create(config)?.uuid);
-        };
-        let position = live.config().position;
-        self.change(&live, Config { position, ..config }).await?;
-        Ok(live.uuid)
+    pub async fn ensure(self: &Arc<Self>, spec: MappingSpec) -> Result<Uuid, AwsError> {
+        self.in_turn(async move |all| {
+            let config = Config::of(spec)?;
+            let Some(live) = all.of(&config.function, &config.source) else {
+                return Ok(all.create(config)?.uuid);
+            };
+            let position = live.config().position;
+            all.change(&live, Config { position, ..config }).await?;
+            Ok(live.uuid)
+        })
+        .await
     }
 
-    /// Lets a mapping read again. It continues where it stopped.
-    ///
-    /// # Errors
-    ///
-    /// `ResourceNotFoundException` 404 if there is no such mapping.
-    pub async fn enable(&self, uuid: Uuid) -> Result<(), AwsError> {
-        self.set_enabled(uuid, true).await
-    }
-
-    /// Stops a mapping. The outcomes of batches in flight no longer count.
-    ///
-    /// # Errors
-    ///
-    /// `ResourceNotFoundException` 404 if there is no such mapping.
-    pub async fn disable(&self, uuid: Uuid) -> Result<(), AwsError> {
-        self.set_enabled(uuid, false).await
-    }
-
-    async fn set_enabled(&self, uuid: Uuid, enabled: bool) -> Result<(), AwsError> {
-        let _turn = self.changing.lock().await;
-        let live = self.find(uuid)?;
-        let config = Config {
-            enabled,
-            ..(*live.config()).clone()
-        };
-        self.change(&live, config).await
+    /// The id of the mapping from a source, by its ARN, to a function; `None` if there is none.
+    #[must_use]
+    pub fn id_of(&self, function: &str, source: &str) -> Option<Uuid> {
+        let live = self.of(&names::function_arn(function), source);
+        live.map(|live| live.uuid)
     }
 
     /// Deletes a mapping and its positions.
@@ -154,14 +136,14 @@ impl Mappings {
     /// # Errors
     ///
     /// `ResourceNotFoundException` 404 if there is no such mapping.
-    pub async fn remove(&self, uuid: Uuid) -> Result<(), AwsError> {
-        let _turn = self.changing.lock().await;
-        self.delete(&*self.find(uuid)?).await
+    pub async fn remove(self: &Arc<Self>, uuid: Uuid) -> Result<(), AwsError> {
+        self.in_turn(async move |all| all.delete(&*all.find(uuid)?).await)
+            .await
     }
 
     /// Answers a request to `/2015-03-31/event-source-mappings`.
-    pub async fn serve(&self, request: Request) -> Response {
-        api::serve(self, &request).await
+    pub async fn serve(self: &Arc<Self>, request: Request) -> Response {
+        api::serve(self, request).await
     }
 
     /// The events of all mappings from now on. A listener that falls 4,096 events behind misses the oldest ones.
@@ -176,6 +158,25 @@ impl Mappings {
         self.core.all().iter().map(|live| live.view()).collect()
     }
 
+    /// Runs a change when its turn comes, in a task of its own: the change is done whole, even if its caller goes away
+    /// meanwhile.
+    async fn in_turn<T, F>(
+        self: &Arc<Self>,
+        change: impl FnOnce(Arc<Self>) -> F + Send + 'static,
+    ) -> Result<T, AwsError>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, AwsError>> + Send + 'static,
+    {
+        let all = self.clone();
+        let run = tokio::spawn(async move {
+            let _turn = all.changing.lock().await;
+            change(all.clone()).await
+        });
+        run.await
+            .unwrap_or_else(|panic| Err(AwsError::internal(panic)))
+    }
+
     fn find(&self, uuid: Uuid) -> Result<Arc<Live>, AwsError> {
         self.core.live(uuid).ok_or_else(not_found)
     }
@@ -188,8 +189,9 @@ impl Mappings {
         })
     }
 
-    /// Creates a mapping. The caller holds `changing`. So do the callers of the next functions.
+    /// Creates a mapping. The caller has its turn. So have the callers of the next functions.
     fn create(&self, config: Config) -> Result<Arc<Live>, AwsError> {
+        self.check_function(&config.function)?;
         self.check(&config)?;
         let row = Row {
             uuid: Uuid::new_v4(),
@@ -207,8 +209,11 @@ impl Mappings {
     /// Gives a mapping other settings, which take effect at once.
     async fn change(&self, live: &Arc<Live>, config: Config) -> Result<(), AwsError> {
         let before = live.config();
-        if *before == config {
+        if *before == config && live.runs() == config.enabled {
             return Ok(());
+        }
+        if before.function != config.function {
+            self.check_function(&config.function)?;
         }
         let source = self.check(&config)?;
         let change = match (before.enabled, config.enabled, source) {
@@ -246,6 +251,13 @@ impl Mappings {
             state: live.state(),
         }];
         self.core.tell(live, None, vec![], acts);
+    }
+
+    fn check_function(&self, arn: &str) -> Result<(), AwsError> {
+        if self.core.invoker.exists(arn) {
+            return Ok(());
+        }
+        Err(invalid("Function does not exist"))
     }
 
     /// Checks settings, and that the source exists.

@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{error::AwsError, invoke::Invoked};
 
-/// AWS begins with five batches at once. This runtime stays there.
+/// AWS begins with five batches at once. This runtime stays there, unless the mapping has a maximum of its own.
 const AT_ONCE: usize = 5;
 /// Messages become visible again without a notice, so the queue is looked at so often.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -53,9 +53,7 @@ pub(super) async fn run(
     config: Arc<Config>,
     mut stopped: oneshot::Receiver<Change>,
 ) {
-    let at_once = config
-        .maximum_concurrency
-        .map_or(AT_ONCE, |most| most.min(AT_ONCE));
+    let at_once = config.maximum_concurrency.unwrap_or(AT_ONCE);
     let mut reader = Reader {
         core,
         live,

@@ -103,24 +103,14 @@ impl Schedules {
         let arn = rule_arn(&request.name);
         self.store().write(|transaction| {
             let known = rows::rule(transaction, &request.name)?;
-            let enabled = request.state == RuleState::Enabled;
-            let made = known
-                .as_ref()
-                .filter(|rule| {
-                    rule.enabled == enabled && rule.expression == request.schedule_expression
-                })
-                .map_or(now, |rule| rule.made);
-            rows::put(
-                transaction,
-                &Rule {
-                    name: request.name,
-                    expression: request.schedule_expression,
-                    description: request.description,
-                    enabled,
-                    made,
-                    deployed: known.and_then(|rule| rule.deployed),
-                },
-            )
+            let rule = Rule {
+                key: request.name,
+                expression: request.schedule_expression,
+                description: request.description,
+                enabled: request.state == RuleState::Enabled,
+                made: now,
+            };
+            rows::put(transaction, &rule.after(known))
         })?;
         self.changed();
         Ok(json!({"RuleArn": arn}))
@@ -129,6 +119,7 @@ impl Schedules {
     fn describe_rule(&self, input: &Value) -> Result<Value, AwsError> {
         let request: OfRule = read(input)?;
         on_bus(request.event_bus_name.as_deref())?;
+        check_name("name", &request.name)?;
         Ok(told(&self.rule(&request.name)?))
     }
 
@@ -140,7 +131,7 @@ impl Schedules {
         let mut rules = self
             .store()
             .read(|connection| rows::rules(connection, &request.name_prefix, &after, page + 1))?;
-        let next = cut(&mut rules, page, |last| last.name.clone());
+        let next = cut(&mut rules, page, |last| last.key.clone());
         let rules: Vec<_> = rules.iter().map(told).collect();
         let mut answer = json!({"Rules": rules});
         put_some(&mut answer, "NextToken", next);
@@ -150,6 +141,7 @@ impl Schedules {
     fn switch(&self, input: &Value, enabled: bool) -> Result<Value, AwsError> {
         let request: OfRule = read(input)?;
         on_bus(request.event_bus_name.as_deref())?;
+        check_name("name", &request.name)?;
         let now = self.now();
         self.store().write(|transaction| {
             let rule = rows::rule(transaction, &request.name)?;
@@ -164,6 +156,7 @@ impl Schedules {
     fn put_targets(&self, input: &Value) -> Result<Value, AwsError> {
         let request: PutTargets = read(input)?;
         on_bus(request.event_bus_name.as_deref())?;
+        check_name("rule", &request.rule)?;
         if request.targets.is_empty() {
             let rule = "have length greater than or equal to 1";
             return Err(fault("targets", "[]", rule));
@@ -191,6 +184,7 @@ impl Schedules {
     fn list_targets(&self, input: &Value) -> Result<Value, AwsError> {
         let request: ListTargets = read(input)?;
         on_bus(request.event_bus_name.as_deref())?;
+        check_name("rule", &request.rule)?;
         let page = page_size("limit", request.limit, 1..=100)?;
         self.rule(&request.rule)?;
         let after = request.next_token.unwrap_or_default();
@@ -211,7 +205,7 @@ impl Schedules {
         Ok(answer)
     }
 
-    pub(super) fn rule(&self, name: &str) -> Result<Rule, AwsError> {
+    fn rule(&self, name: &str) -> Result<Rule, AwsError> {
         let rule = self
             .store()
             .read(|connection| rows::rule(connection, name))?;
@@ -231,8 +225,8 @@ fn switched(mut rule: Rule, enabled: bool, now: Timestamp) -> Rule {
 fn told(rule: &Rule) -> Value {
     let state = if rule.enabled { "ENABLED" } else { "DISABLED" };
     let mut told = json!({
-        "Name": rule.name,
-        "Arn": rule_arn(&rule.name),
+        "Name": rule.key,
+        "Arn": rule_arn(&rule.key),
         "ScheduleExpression": rule.expression,
         "State": state,
         "EventBusName": BUS,
@@ -242,7 +236,7 @@ fn told(rule: &Rule) -> Value {
     told
 }
 
-fn missing(name: &str) -> AwsError {
+pub(super) fn missing(name: &str) -> AwsError {
     AwsError::client(
         "ResourceNotFoundException",
         format!("Rule {name} does not exist on EventBus {BUS}."),

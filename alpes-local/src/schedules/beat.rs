@@ -9,14 +9,15 @@ use uuid::Uuid;
 
 use super::{
     Schedules, Target,
+    api::missing,
     expression::Expression,
     rows::{self, Rule},
-    rule_arn,
+    rule_arn, scheduler_key,
 };
 use crate::{
     clock::sleep_until,
     error::AwsError,
-    names::{ACCOUNT, REGION},
+    names::{ACCOUNT, REGION, arn},
 };
 
 /// The most by which an invocation may be late. What was due before, while the computer was suspended, is lost.
@@ -24,10 +25,10 @@ const LATENESS: SignedDuration = SignedDuration::from_mins(1);
 /// The pause before rules are read again after the store could not be read.
 const STORE_PAUSE: Duration = Duration::from_secs(1);
 
-/// Rules that are due at the same time.
+/// Rules and schedules that are due at the same time.
 struct Due {
     at: Timestamp,
-    rules: Vec<String>,
+    keys: Vec<String>,
 }
 
 impl Schedules {
@@ -39,8 +40,11 @@ impl Schedules {
             match self.due(since) {
                 Ok(Some(due)) => {
                     if self.wait(&due).await {
-                        self.meet(&due).await;
-                        since = due.at.max(self.now() - LATENESS);
+                        let earliest = self.now() - LATENESS;
+                        if due.at >= earliest {
+                            self.meet(&due).await;
+                        }
+                        since = due.at.max(earliest);
                     }
                 }
                 Ok(None) => self.0.changed.notified().await,
@@ -52,15 +56,21 @@ impl Schedules {
         }
     }
 
-    /// Invokes the targets of a rule now, also if the rule is disabled. Returns the ids of the invocations.
+    /// Invokes the targets of a rule now, also if the rule is disabled. Returns the ids of the invocations. `name` is the
+    /// name of a rule, or `group/name` of a schedule of EventBridge Scheduler; the group `default` may be left out if no
+    /// rule has the name.
     ///
     /// # Errors
     ///
     /// `ResourceNotFoundException` for the rule. The error of a target, after the other targets were invoked.
     pub async fn fire(&self, name: &str) -> Result<Vec<String>, AwsError> {
-        self.rule(name)?;
-        let invoked = self.invoke(name, self.now()).await?;
-        invoked.into_iter().collect()
+        for key in [name.to_owned(), scheduler_key("default", name)] {
+            if self.exists(&key)? {
+                let invoked = self.invoke(&key, self.now()).await?;
+                return invoked.into_iter().collect();
+            }
+        }
+        Err(missing(name))
     }
 
     /// Waits until rules are due. Returns false if rules have changed meanwhile, so that others may be due first.
@@ -73,14 +83,14 @@ impl Schedules {
     }
 
     async fn meet(&self, due: &Due) {
-        for rule in &due.rules {
-            let invoked = self.invoke(rule, due.at).await;
+        for key in &due.keys {
+            let invoked = self.invoke(key, due.at).await;
             let errors = match invoked {
                 Ok(targets) => targets.into_iter().filter_map(Result::err).collect(),
                 Err(error) => vec![error],
             };
             for error in errors {
-                eprintln!("schedule {rule}: {error}");
+                eprintln!("schedule {key}: {error}");
             }
         }
     }
@@ -88,13 +98,13 @@ impl Schedules {
     /// Invokes the targets of a rule that is due at this time.
     async fn invoke(
         &self,
-        rule: &str,
+        key: &str,
         at: Timestamp,
     ) -> Result<Vec<Result<String, AwsError>>, AwsError> {
         let targets = self
             .store()
-            .read(|connection| rows::targets(connection, rule, "", usize::MAX))?;
-        let event = event(rule, at);
+            .read(|connection| rows::targets(connection, key, "", usize::MAX))?;
+        let event = event(key, at);
         let mut invoked = vec![];
         for Target { arn, input, .. } in targets {
             let payload = Bytes::from(input.unwrap_or_else(|| event.clone()));
@@ -105,20 +115,18 @@ impl Schedules {
 
     /// The rules that are due next after `since`.
     fn due(&self, since: Timestamp) -> Result<Option<Due>, AwsError> {
-        let rules = self
-            .store()
-            .read(|connection| rows::rules(connection, "", "", usize::MAX))?;
+        let rules = self.store().read(rows::enabled)?;
         let mut next: Option<Due> = None;
-        for rule in rules.into_iter().filter(|rule| rule.enabled) {
+        for rule in rules {
             let Some(at) = next_time(&rule, since) else {
                 continue;
             };
             match &mut next {
                 Some(due) if due.at < at => {}
-                Some(due) if due.at == at => due.rules.push(rule.name),
+                Some(due) if due.at == at => due.keys.push(rule.key),
                 _ => {
-                    let rules = vec![rule.name];
-                    next = Some(Due { at, rules });
+                    let keys = vec![rule.key];
+                    next = Some(Due { at, keys });
                 }
             }
         }
@@ -133,17 +141,24 @@ fn next_time(rule: &Rule, since: Timestamp) -> Option<Timestamp> {
 }
 
 /// The event of a schedule whose target has no input.
-fn event(rule: &str, at: Timestamp) -> String {
+fn event(key: &str, at: Timestamp) -> String {
+    let (source, arn, detail) = if key.contains('/') {
+        let arn = arn("scheduler", &format!("schedule/{key}"));
+        // EventBridge Scheduler writes the empty detail as a text.
+        ("aws.scheduler", arn, json!("{}"))
+    } else {
+        ("aws.events", rule_arn(key), json!({}))
+    };
     json!({
         "version": "0",
         "id": Uuid::new_v4(),
         "detail-type": "Scheduled Event",
-        "source": "aws.events",
+        "source": source,
         "account": ACCOUNT,
         "time": format!("{at:.0}"),
         "region": REGION,
-        "resources": [rule_arn(rule)],
-        "detail": {},
+        "resources": [arn],
+        "detail": detail,
     })
     .to_string()
 }

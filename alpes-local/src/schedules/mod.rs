@@ -1,4 +1,4 @@
-//! Schedules: functions that are invoked at times, by the rules of EventBridge.
+//! Schedules: functions that are invoked at times, by rules of EventBridge and by schedules of EventBridge Scheduler.
 //!
 //! Each target is invoked asynchronously. A time that passes while the runtime is down is lost, as it would be lost on
 //! AWS while the rule is disabled; a rate keeps its beat over a restart.
@@ -36,14 +36,40 @@ const INPUT_LIMIT: usize = 8192;
 /// A schedule, as a template describes it.
 #[derive(Clone, Debug, Serialize, PartialEq, Eq)]
 pub struct Schedule {
-    /// The name of the rule.
+    /// The name.
     pub name: String,
+    /// The service to which the schedule belongs.
+    pub source: ScheduleSource,
     /// `rate(5 minutes)`, `cron(0 10 * * ? *)` in UTC, or `at(2026-01-31T10:00:00)` in UTC.
     pub expression: String,
     /// The functions that are invoked, at most 5.
     pub targets: Vec<Target>,
     /// Whether the functions are invoked.
     pub enabled: bool,
+}
+
+/// The service of a schedule. It decides the event of a target without input.
+#[derive(Clone, Debug, Serialize, PartialEq, Eq)]
+pub enum ScheduleSource {
+    /// A rule of EventBridge.
+    Rule,
+    /// A schedule of EventBridge Scheduler.
+    Scheduler {
+        /// The schedule's group.
+        group: String,
+    },
+}
+
+impl Schedule {
+    /// What tells the schedule from all others: the name of a rule, and `group/name` of a schedule of EventBridge
+    /// Scheduler. No rule has a slash in its name.
+    #[must_use]
+    pub fn key(&self) -> String {
+        match &self.source {
+            ScheduleSource::Rule => self.name.clone(),
+            ScheduleSource::Scheduler { group } => scheduler_key(group, &self.name),
+        }
+    }
 }
 
 /// A target of a schedule.
@@ -98,33 +124,27 @@ impl Schedules {
         })))
     }
 
-    /// Makes or replaces a schedule as a deployment asks. If the last deployment asked for the same, nothing changes:
-    /// a rule that was disabled by the API stays disabled.
+    /// Makes or replaces a schedule as a deployment asks. A rate keeps its beat, unless it is another one than before.
     ///
     /// # Errors
     ///
     /// `ValidationException` names the field and the rule that it breaks.
     pub fn ensure(&self, schedule: &Schedule) -> Result<(), AwsError> {
         check(schedule)?;
-        let deployed = serde_json::to_string(schedule).map_err(AwsError::internal)?;
         let now = self.now();
+        let key = schedule.key();
         self.store().write(|transaction| {
-            let known = rows::rule(transaction, &schedule.name)?;
-            if known.is_some_and(|known| known.deployed.as_ref() == Some(&deployed)) {
-                return Ok(());
-            }
             let rule = Rule {
-                name: schedule.name.clone(),
+                key: key.clone(),
                 expression: schedule.expression.clone(),
                 description: String::new(),
                 enabled: schedule.enabled,
                 made: now,
-                deployed: Some(deployed),
             };
-            rows::put(transaction, &rule)?;
-            rows::remove_targets(transaction, &schedule.name)?;
+            rows::put(transaction, &rule.after(rows::rule(transaction, &key)?))?;
+            rows::remove_targets(transaction, &key)?;
             for target in &schedule.targets {
-                rows::put_target(transaction, &schedule.name, target)?;
+                rows::put_target(transaction, &key, target)?;
             }
             Ok::<_, AwsError>(())
         })?;
@@ -132,15 +152,28 @@ impl Schedules {
         Ok(())
     }
 
-    /// Removes a schedule that no deployment asks for any more. Nothing happens if there is none.
+    /// Whether there is a schedule with this [key](Schedule::key).
     ///
     /// # Errors
     ///
     /// If the store fails.
-    pub fn remove(&self, name: &str) -> Result<(), AwsError> {
+    pub fn exists(&self, key: &str) -> Result<bool, AwsError> {
+        let rule = self
+            .store()
+            .read(|connection| rows::rule(connection, key))?;
+        Ok(rule.is_some())
+    }
+
+    /// Removes the schedule with this [key](Schedule::key), which no deployment asks for any more. Nothing happens if
+    /// there is none.
+    ///
+    /// # Errors
+    ///
+    /// If the store fails.
+    pub fn remove(&self, key: &str) -> Result<(), AwsError> {
         self.store().write(|transaction| {
-            rows::remove_targets(transaction, name)?;
-            rows::remove(transaction, name)
+            rows::remove_targets(transaction, key)?;
+            rows::remove(transaction, key)
         })?;
         self.changed();
         Ok(())
@@ -160,12 +193,19 @@ impl Schedules {
     }
 }
 
+fn scheduler_key(group: &str, name: &str) -> String {
+    format!("{group}/{name}")
+}
+
 fn rule_arn(name: &str) -> String {
     arn("events", &format!("rule/{name}"))
 }
 
 fn check(schedule: &Schedule) -> Result<(), AwsError> {
     check_name("name", &schedule.name)?;
+    if let ScheduleSource::Scheduler { group } = &schedule.source {
+        check_name("groupName", group)?;
+    }
     parse_expression(&schedule.expression)?;
     if schedule.targets.len() > TARGET_LIMIT {
         let targets = schedule.targets.len().to_string();

@@ -8,12 +8,11 @@ use crate::input::moment;
 
 pub(super) const SCHEMA: &str = "
 CREATE TABLE IF NOT EXISTS schedules_rule (
-    name TEXT PRIMARY KEY,
+    name TEXT PRIMARY KEY, -- of a rule; group/name of a schedule of EventBridge Scheduler
     expression TEXT NOT NULL,
     description TEXT NOT NULL,
     enabled INTEGER NOT NULL,
-    made INTEGER NOT NULL, -- the time from which a rate counts
-    deployed TEXT -- what the last deployment asked for
+    made INTEGER NOT NULL -- the time from which a rate counts
 );
 CREATE TABLE IF NOT EXISTS schedules_target (
     rule TEXT NOT NULL,
@@ -24,36 +23,52 @@ CREATE TABLE IF NOT EXISTS schedules_target (
 ) WITHOUT ROWID;
 ";
 
-const COLUMNS: &str = "name, expression, description, enabled, made, deployed";
+const COLUMNS: &str = "name, expression, description, enabled, made";
 
-/// A rule.
+/// A rule of EventBridge, or a schedule of EventBridge Scheduler.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Rule {
-    pub(super) name: String,
+    /// The name of a rule, or `group/name`.
+    pub(super) key: String,
     pub(super) expression: String,
     pub(super) description: String,
     pub(super) enabled: bool,
     pub(super) made: Timestamp,
-    pub(super) deployed: Option<String>,
 }
 
 impl Rule {
     fn of(row: &Row<'_>) -> rusqlite::Result<Self> {
         Ok(Self {
-            name: row.get(0)?,
+            key: row.get(0)?,
             expression: row.get(1)?,
             description: row.get(2)?,
             enabled: row.get(3)?,
             made: moment(row.get(4)?),
-            deployed: row.get(5)?,
         })
+    }
+
+    /// The rule in the place of another one. A rate goes on counting if it is the same, and was not disabled.
+    pub(super) fn after(mut self, before: Option<Self>) -> Self {
+        let same =
+            |before: &Self| before.enabled == self.enabled && before.expression == self.expression;
+        if let Some(before) = before.filter(same) {
+            self.made = before.made;
+        }
+        self
     }
 }
 
-pub(super) fn rule(connection: &Connection, name: &str) -> rusqlite::Result<Option<Rule>> {
+pub(super) fn rule(connection: &Connection, key: &str) -> rusqlite::Result<Option<Rule>> {
     let select = format!("SELECT {COLUMNS} FROM schedules_rule WHERE name = ?");
     let mut select = connection.prepare_cached(&select)?;
-    select.query_row([name], Rule::of).optional()
+    select.query_row([key], Rule::of).optional()
+}
+
+/// The rules and schedules that are not disabled.
+pub(super) fn enabled(connection: &Connection) -> rusqlite::Result<Vec<Rule>> {
+    let select = format!("SELECT {COLUMNS} FROM schedules_rule WHERE enabled");
+    let mut select = connection.prepare_cached(&select)?;
+    select.query_map([], Rule::of)?.collect()
 }
 
 /// The rules whose names begin with `prefix` and come after `after`, in order.
@@ -65,7 +80,7 @@ pub(super) fn rules(
 ) -> rusqlite::Result<Vec<Rule>> {
     let select = format!(
         "SELECT {COLUMNS} FROM schedules_rule WHERE substr(name, 1, length(?1)) = ?1 AND name > ?2
-         ORDER BY name LIMIT ?3"
+         AND instr(name, '/') = 0 ORDER BY name LIMIT ?3"
     );
     let most = i64::try_from(most).unwrap_or(i64::MAX);
     let mut select = connection.prepare_cached(&select)?;
@@ -76,16 +91,15 @@ pub(super) fn rules(
 
 pub(super) fn put(transaction: &Transaction<'_>, rule: &Rule) -> rusqlite::Result<()> {
     let insert =
-        format!("INSERT OR REPLACE INTO schedules_rule ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?)");
+        format!("INSERT OR REPLACE INTO schedules_rule ({COLUMNS}) VALUES (?, ?, ?, ?, ?)");
     transaction.execute(
         &insert,
         params![
-            rule.name,
+            rule.key,
             rule.expression,
             rule.description,
             rule.enabled,
-            rule.made.as_millisecond(),
-            rule.deployed
+            rule.made.as_millisecond()
         ],
     )?;
     Ok(())

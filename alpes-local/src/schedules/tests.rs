@@ -12,9 +12,9 @@ use serde_json::{Value, json};
 use tokio::time::{sleep, timeout};
 use uuid::Uuid;
 
-use super::{Schedule, Schedules, Target};
+use super::{Schedule, ScheduleSource, Schedules, Target};
 use crate::{
-    clock::testing::Paused,
+    clock::{Clock, testing::Paused},
     error::AwsError,
     invoke::{Invoked, Invoker},
     store::Store,
@@ -49,6 +49,10 @@ impl Invoker for Functions {
         calls.push((function.to_owned(), payload));
         Ok(format!("id-{}", calls.len()))
     }
+
+    fn exists(&self, _: &str) -> bool {
+        true
+    }
 }
 
 fn beginning() -> Timestamp {
@@ -70,10 +74,18 @@ fn target(id: &str, input: Option<&str>) -> Target {
 fn schedule(name: &str, expression: &str, targets: Vec<Target>) -> Schedule {
     Schedule {
         name: name.into(),
+        source: ScheduleSource::Rule,
         expression: expression.into(),
         targets,
         enabled: true,
     }
+}
+
+fn scheduled(group: &str, schedule: Schedule) -> Schedule {
+    let source = ScheduleSource::Scheduler {
+        group: group.into(),
+    };
+    Schedule { source, ..schedule }
 }
 
 fn over(store: Store, now: Timestamp) -> (Schedules, Arc<Functions>) {
@@ -132,6 +144,95 @@ async fn targets_are_invoked_when_they_are_due() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn rules_and_schedules_of_one_name_have_events_of_their_own() {
+    let (schedules, functions) = schedules();
+    let beat = |id: &str| schedule("beat", "rate(1 minute)", vec![target(id, None)]);
+    let kinds = [
+        beat("rule"),
+        scheduled("default", beat("first")),
+        scheduled("other", beat("second")),
+    ];
+    for schedule in &kinds {
+        schedules.ensure(schedule).unwrap();
+    }
+    run(&schedules, 61).await;
+    let mut events = functions.take();
+    events.sort_by_key(|(function, _)| function.clone());
+    let told = events.iter().map(|(function, event)| {
+        let arn = event["resources"][0].as_str().unwrap();
+        let place = arn.split("000000000000:").last().unwrap();
+        let event = (event["source"].clone(), event["detail"].clone());
+        (function.clone(), place.to_owned(), event)
+    });
+    let of_scheduler = (json!("aws.scheduler"), json!("{}"));
+    let expected = [
+        (
+            lambda("first"),
+            "schedule/default/beat",
+            of_scheduler.clone(),
+        ),
+        (
+            lambda("rule"),
+            "rule/beat",
+            (json!("aws.events"), json!({})),
+        ),
+        (lambda("second"), "schedule/other/beat", of_scheduler),
+    ];
+    let expected = expected.map(|(function, place, event)| (function, place.to_owned(), event));
+    assert_eq!(told.collect::<Vec<_>>(), expected);
+
+    let listed = schedules.call("ListRules", &json!({})).unwrap();
+    assert_eq!(listed["Rules"].as_array().unwrap().len(), 1);
+    let refused = schedules.call("DescribeRule", &json!({"Name": "other/beat"}));
+    assert_eq!(code(refused), "ValidationException");
+    schedules.remove("beat").unwrap();
+    schedules.fire("beat").await.unwrap();
+    schedules.fire("other/beat").await.unwrap();
+    let fired: Vec<_> = functions
+        .take()
+        .into_iter()
+        .map(|(function, _)| function)
+        .collect();
+    assert_eq!(fired, [lambda("first"), lambda("second")]);
+}
+
+/// A clock that runs on while the computer, and so tokio's time, is suspended.
+struct Suspended {
+    clock: Paused,
+    ahead: Mutex<SignedDuration>,
+}
+
+impl Clock for Suspended {
+    fn now(&self) -> Timestamp {
+        self.clock.now() + *self.ahead.lock().unwrap()
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_due_while_the_computer_was_suspended_is_lost() {
+    let functions = Arc::new(Functions::default());
+    let clock = Arc::new(Suspended {
+        clock: Paused::at(beginning()),
+        ahead: Mutex::default(),
+    });
+    let store = Store::in_memory(&std::env::temp_dir()).unwrap();
+    let invoker = functions.clone();
+    let schedules = Schedules::with_clock(Arc::new(store), invoker, clock.clone()).unwrap();
+    let hourly = schedule("hourly", "rate(1 hour)", vec![target("f", None)]);
+    schedules.ensure(&hourly).unwrap();
+    run(&schedules, 10).await;
+    let beat = schedules.clone();
+    let beat = tokio::spawn(async move { beat.run().await });
+    sleep(Duration::from_secs(10)).await;
+    *clock.ahead.lock().unwrap() = SignedDuration::from_mins(150);
+    sleep(Duration::from_mins(10)).await;
+    assert_eq!(functions.take(), []);
+    sleep(Duration::from_mins(20)).await;
+    assert_eq!(functions.take()[0].1["time"], "2026-01-31T13:00:07Z");
+    beat.abort();
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_beat_hears_of_changes() {
     let (schedules, functions) = schedules();
     let beat = schedules.clone();
@@ -175,14 +276,10 @@ async fn rules_survive_and_what_was_due_meanwhile_is_lost() {
     let later = beginning() + SignedDuration::from_mins(62);
     let (schedules, functions) = over(Store::open(&folder).unwrap(), later);
     schedules.ensure(&beat).unwrap();
-    schedules.ensure(&quiet).unwrap();
     let told = schedules
         .call("DescribeRule", &json!({"Name": "quiet"}))
         .unwrap();
-    assert_eq!(
-        told["State"], "DISABLED",
-        "the same deployment changes nothing"
-    );
+    assert_eq!(told["State"], "DISABLED");
     run(&schedules, 179).await;
     assert_eq!(functions.take(), []);
     run(&schedules, 2).await;

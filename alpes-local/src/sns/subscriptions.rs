@@ -16,7 +16,7 @@ use super::{
 use crate::{
     error::AwsError,
     http::{Form, xml_element},
-    names::{ACCOUNT, arn},
+    names::{ACCOUNT, arn, last_part},
     sqs::is_fifo,
 };
 
@@ -210,6 +210,25 @@ impl Sns {
             known.attributes.clear();
             save(transaction, known, attributes)
         })
+    }
+
+    /// The ARN of the subscription of an endpoint to a topic; `None` if there is none.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidParameter` for the protocol or the endpoint.
+    pub fn subscription_of(
+        &self,
+        topic_arn: &str,
+        protocol_name: &str,
+        endpoint: &str,
+    ) -> Result<Option<String>, AwsError> {
+        let protocol = protocol(protocol_name, endpoint)?;
+        let topic = last_part(topic_arn);
+        let found = self
+            .store
+            .read(|connection| table::subscription_of(connection, topic, protocol, endpoint))?;
+        Ok(found.map(|found| found.arn()))
     }
 }
 

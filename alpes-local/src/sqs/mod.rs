@@ -156,6 +156,8 @@ impl Sqs {
     /// `QueueDoesNotExist` if this is not the ARN of a queue in this account.
     pub fn changes(&self, queue_arn: &str) -> Result<watch::Receiver<u64>, AwsError> {
         let name = names::queue_of(queue_arn).ok_or_else(no_queue)?;
+        self.store
+            .read(|connection| table::existing(connection, name))?;
         Ok(self.arrivals.watch(name))
     }
 

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
-use rusqlite::Transaction;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -42,26 +41,35 @@ impl Ssm {
     pub(super) fn put(&self, input: &Value) -> Result<Value, AwsError> {
         let request: Put = read(input)?;
         check_request(&request)?;
-        let parameter = self.write(&request, |_| Ok(()))?;
+        let parameter = self.write(&request)?;
         Ok(json!({"Version": parameter.version, "Tier": parameter.tier}))
     }
 
-    /// Writes a parameter of type String or `StringList` as a deployment asks. If the last deployment asked for the
-    /// same, nothing changes: later updates by the API stay.
+    /// Writes a parameter of type String or `StringList` as a deployment asks. A parameter that is already so gets no new
+    /// version.
     ///
     /// # Errors
     ///
     /// As for `PutParameter`. CloudFormation refuses the type `SecureString`, and so does this function.
-    pub fn ensure(&self, name: &str, kind: &str, value: &str) -> Result<(), AwsError> {
+    pub fn ensure(
+        &self,
+        name: &str,
+        kind: &str,
+        value: &str,
+        description: Option<&str>,
+    ) -> Result<(), AwsError> {
         let last = self
             .store
-            .read(|connection| rows::deployed(connection, name))?;
-        if last.is_some_and(|(last_kind, last_value)| last_kind == kind && last_value == value) {
+            .read(|connection| rows::newest(connection, name))?;
+        let is_so = |last: &Parameter| {
+            last.kind == kind && last.value == value && last.description.as_deref() == description
+        };
+        if last.as_ref().is_some_and(is_so) {
             return Ok(());
         }
         let request = Put {
             name: name.to_owned(),
-            description: None,
+            description: description.map(str::to_owned),
             value: value.to_owned(),
             r#type: Some(kind.to_owned()),
             key_id: None,
@@ -74,17 +82,10 @@ impl Ssm {
             let rule = "satisfy enum value set: [String, StringList] in a template";
             return Err(fault("type", kind, rule));
         }
-        self.write(&request, |transaction| {
-            rows::note_deployed(transaction, name, kind, value)
-        })?;
-        Ok(())
+        self.write(&request).map(drop)
     }
 
-    fn write(
-        &self,
-        request: &Put,
-        with: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<()>,
-    ) -> Result<Parameter, AwsError> {
+    fn write(&self, request: &Put) -> Result<Parameter, AwsError> {
         let now = SystemClock.now();
         // A SecureString is encrypted before its turn to be written, since a key may have to be made.
         let last = self
@@ -113,7 +114,6 @@ impl Ssm {
                 modified: now,
             };
             rows::add(transaction, &parameter)?;
-            with(transaction)?;
             Ok(parameter)
         })
     }

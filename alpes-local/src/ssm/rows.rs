@@ -17,11 +17,6 @@ CREATE TABLE IF NOT EXISTS ssm_parameter (
     modified INTEGER NOT NULL,
     PRIMARY KEY (name, version)
 ) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS ssm_deployed (
-    name TEXT PRIMARY KEY,
-    kind TEXT NOT NULL,
-    value TEXT NOT NULL
-);
 ";
 
 /// The number of versions of a parameter that are kept.
@@ -138,31 +133,5 @@ pub(super) fn add(transaction: &Transaction<'_>, parameter: &Parameter) -> rusql
 /// Deletes a parameter with all its versions. Returns false if it did not exist.
 pub(super) fn delete(transaction: &Transaction<'_>, name: &str) -> rusqlite::Result<bool> {
     let deleted = transaction.execute("DELETE FROM ssm_parameter WHERE name = ?", [name])?;
-    transaction.execute("DELETE FROM ssm_deployed WHERE name = ?", [name])?;
     Ok(deleted > 0)
-}
-
-/// The type and the value with which the parameter was deployed last.
-pub(super) fn deployed(
-    connection: &Connection,
-    name: &str,
-) -> rusqlite::Result<Option<(String, String)>> {
-    let mut select =
-        connection.prepare_cached("SELECT kind, value FROM ssm_deployed WHERE name = ?")?;
-    select
-        .query_row([name], |row| Ok((row.get(0)?, row.get(1)?)))
-        .optional()
-}
-
-pub(super) fn note_deployed(
-    transaction: &Transaction<'_>,
-    name: &str,
-    kind: &str,
-    value: &str,
-) -> rusqlite::Result<()> {
-    transaction.execute(
-        "INSERT OR REPLACE INTO ssm_deployed (name, kind, value) VALUES (?, ?, ?)",
-        [name, kind, value],
-    )?;
-    Ok(())
 }

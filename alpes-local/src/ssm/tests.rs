@@ -155,13 +155,20 @@ fn parameters_that_break_a_rule_are_refused() {
 }
 
 #[test]
-fn deployments_keep_later_updates() {
+fn deployments_write_what_differs() {
     let ssm = ssm();
-    ssm.ensure("size", "String", "1").unwrap();
-    put(&ssm, "size", &json!({"Overwrite": true, "Value": "2"})).unwrap();
-    ssm.ensure("size", "String", "1").unwrap();
-    assert_eq!(value(&ssm, "size"), Ok(json!("2")));
-    ssm.ensure("size", "String", "3").unwrap();
+    let ensure = |value: &str, about| ssm.ensure("size", "String", value, Some(about));
+    let told = || {
+        let told = ssm.call("DescribeParameters", &json!({})).unwrap();
+        let told = &told["Parameters"][0];
+        (told["Version"].clone(), told["Description"].clone())
+    };
+    ensure("1", "of a box").unwrap();
+    ensure("1", "of a box").unwrap();
+    assert_eq!(told(), (json!(1), json!("of a box")));
+    ensure("1", "of a crate").unwrap();
+    assert_eq!(told(), (json!(2), json!("of a crate")));
+    ensure("3", "of a crate").unwrap();
     assert_eq!(value(&ssm, "size"), Ok(json!("3")));
-    assert!(ssm.ensure("secret", "SecureString", "x").is_err());
+    assert!(ssm.ensure("secret", "SecureString", "x", None).is_err());
 }

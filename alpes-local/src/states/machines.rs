@@ -75,8 +75,7 @@ pub(super) enum IncludedData {
 }
 
 impl Engine {
-    /// Creates or updates a machine as a deployment asks. If the last deployment asked for the same, nothing changes:
-    /// later updates by the API stay.
+    /// Creates or updates a machine as a deployment asks. A machine that is already so gets no new revision.
     pub(super) fn ensure(
         &self,
         name: &str,
@@ -88,18 +87,11 @@ impl Engine {
         let at = self.clock.now();
         self.store.write(|transaction| {
             let known = revisions::machine(transaction, name)?;
-            let deployed = known.and_then(|known| known.deployed);
-            let deployed = deployed.map(|id| revisions::revision(transaction, id));
-            if deployed
-                .transpose()?
-                .is_some_and(|last| last.is(definition, role))
-            {
+            if known.is_some_and(|known| known.revision.is(definition, role)) {
                 return Ok(());
             }
             let revision = revisions::add(transaction, definition, role, at)?;
-            revisions::point(transaction, name, revision, at)?;
-            revisions::deployed(transaction, name, revision)?;
-            Ok::<_, AwsError>(())
+            revisions::point(transaction, name, revision, at)
         })?;
         Ok(machine_arn(name))
     }

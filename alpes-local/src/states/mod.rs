@@ -98,9 +98,8 @@ impl States {
         Ok(resumed)
     }
 
-    /// Creates or updates a machine as a deployment asks, and returns its ARN. If the last deployment asked for the
-    /// same definition and role, nothing changes, so that later updates by the API stay. `definition` is the JSON text,
-    /// with all substitutions made; `role` is an ARN.
+    /// Creates or updates a machine as a deployment asks, and returns its ARN. A machine that is already so gets no new
+    /// revision. `definition` is the JSON text, with all substitutions made; `role` is an ARN.
     ///
     /// # Errors
     ///

@@ -11,8 +11,7 @@ pub(super) const SCHEMA: &str = "
 CREATE TABLE IF NOT EXISTS states_machine (
     name TEXT PRIMARY KEY,
     created INTEGER NOT NULL,
-    revision INTEGER NOT NULL,
-    deployed INTEGER -- the revision of the last deployment
+    revision INTEGER NOT NULL
 );
 CREATE TABLE IF NOT EXISTS states_revision (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -28,7 +27,6 @@ pub(super) struct Known {
     pub(super) name: String,
     pub(super) created: Timestamp,
     pub(super) revision: Revision,
-    pub(super) deployed: Option<i64>,
 }
 
 /// A revision of a machine.
@@ -56,7 +54,7 @@ impl Revision {
     }
 }
 
-const KNOWN: &str = "SELECT r.id, r.definition, r.role, r.updated, m.name, m.created, m.deployed
+const KNOWN: &str = "SELECT r.id, r.definition, r.role, r.updated, m.name, m.created
                      FROM states_machine m JOIN states_revision r ON r.id = m.revision";
 
 impl Known {
@@ -65,7 +63,6 @@ impl Known {
             revision: Revision::of(row)?,
             name: row.get(4)?,
             created: moment(row.get(5)?),
-            deployed: row.get(6)?,
         })
     }
 }
@@ -123,19 +120,6 @@ pub(super) fn point(
     Ok(())
 }
 
-/// Notes that a deployment made this revision.
-pub(super) fn deployed(
-    transaction: &Transaction<'_>,
-    machine: &str,
-    revision: i64,
-) -> rusqlite::Result<()> {
-    transaction.execute(
-        "UPDATE states_machine SET deployed = ?2 WHERE name = ?1",
-        params![machine, revision],
-    )?;
-    Ok(())
-}
-
 pub(super) fn remove(transaction: &Transaction<'_>, machine: &str) -> rusqlite::Result<()> {
     transaction.execute("DELETE FROM states_machine WHERE name = ?", [machine])?;
     Ok(())
@@ -145,7 +129,6 @@ pub(super) fn remove(transaction: &Transaction<'_>, machine: &str) -> rusqlite::
 pub(super) fn forget_unused(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
     transaction.execute(
         "DELETE FROM states_revision WHERE id NOT IN (SELECT revision FROM states_machine
-         UNION SELECT deployed FROM states_machine WHERE deployed IS NOT NULL
          UNION SELECT revision FROM states_execution)",
         [],
     )?;

@@ -4,6 +4,8 @@ mod document;
 mod members;
 mod request;
 
+use std::sync::Arc;
+
 use http::Method;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -19,28 +21,34 @@ const ROOT: &str = "/2015-03-31/event-source-mappings";
 /// The number of mappings in a page of a list, if the request names none.
 const PAGE: usize = 100;
 
-pub(super) async fn serve(mappings: &Mappings, request: &Request) -> Response {
+pub(super) async fn serve(mappings: &Arc<Mappings>, request: Request) -> Response {
     match answer(mappings, request).await {
         Ok((status, body)) => json_answer(status, "", &body),
         Err(error) => json_error("", &error),
     }
 }
 
-async fn answer(mappings: &Mappings, request: &Request) -> Result<(u16, Value), AwsError> {
+async fn answer(mappings: &Arc<Mappings>, request: Request) -> Result<(u16, Value), AwsError> {
     let rest = request.path.strip_prefix(ROOT).unwrap_or_default();
-    let id = rest.trim_matches('/');
-    match (&request.method, id) {
-        (&Method::POST, "") => create(mappings, request).await.map(|body| (202, body)),
-        (&Method::GET, "") => list(mappings, request).map(|body| (200, body)),
+    let id = rest.trim_matches('/').to_owned();
+    let body = request.body.clone();
+    match (&request.method, id.as_str()) {
+        (&Method::POST, "") => {
+            let created = mappings.in_turn(async move |all| create(&all, &body));
+            created.await.map(|document| (202, document))
+        }
+        (&Method::GET, "") => list(mappings, &request).map(|body| (200, body)),
         (&Method::GET, id) => {
             let live = find(mappings, id)?;
             Ok((200, document::of(&live, live.state())))
         }
-        (&Method::PUT, id) if !id.is_empty() => {
-            update(mappings, id, request).await.map(|body| (202, body))
+        (&Method::PUT, known) if !known.is_empty() => {
+            let updated = mappings.in_turn(async move |all| update(&all, &id, &body).await);
+            updated.await.map(|document| (202, document))
         }
-        (&Method::DELETE, id) if !id.is_empty() => {
-            delete(mappings, id).await.map(|body| (202, body))
+        (&Method::DELETE, known) if !known.is_empty() => {
+            let deleted = mappings.in_turn(async move |all| delete(&all, &id).await);
+            deleted.await.map(|document| (202, document))
         }
         (method, _) => Err(AwsError::client(
             "UnknownOperationException",
@@ -52,13 +60,13 @@ async fn answer(mappings: &Mappings, request: &Request) -> Result<(u16, Value), 
     }
 }
 
-fn find(mappings: &Mappings, id: &str) -> Result<std::sync::Arc<Live>, AwsError> {
+fn find(mappings: &Mappings, id: &str) -> Result<Arc<Live>, AwsError> {
     mappings.find(Uuid::parse_str(id).map_err(|_| not_found())?)
 }
 
-async fn create(mappings: &Mappings, request: &Request) -> Result<Value, AwsError> {
-    let config = request::created(&request.body)?;
-    let _turn = mappings.changing.lock().await;
+/// Creates a mapping. The caller has its turn to change mappings. So have the callers of `update` and `delete`.
+fn create(mappings: &Mappings, body: &[u8]) -> Result<Value, AwsError> {
+    let config = request::created(body)?;
     refuse_second(mappings, &config)?;
     let live = mappings.create(config)?;
     Ok(document::of(&live, "Creating"))
@@ -78,11 +86,10 @@ fn refuse_second(mappings: &Mappings, config: &Config) -> Result<(), AwsError> {
     Err(AwsError::of(409, "ResourceConflictException", message).with("Type", "User"))
 }
 
-async fn update(mappings: &Mappings, id: &str, request: &Request) -> Result<Value, AwsError> {
-    let _turn = mappings.changing.lock().await;
+async fn update(mappings: &Mappings, id: &str, body: &[u8]) -> Result<Value, AwsError> {
     let live = find(mappings, id)?;
     let before = live.config();
-    let config = request::updated(&request.body, &before)?;
+    let config = request::updated(body, &before)?;
     if config.function != before.function {
         refuse_second(mappings, &config)?;
     }
@@ -96,7 +103,6 @@ async fn update(mappings: &Mappings, id: &str, request: &Request) -> Result<Valu
 }
 
 async fn delete(mappings: &Mappings, id: &str) -> Result<Value, AwsError> {
-    let _turn = mappings.changing.lock().await;
     let live = find(mappings, id)?;
     mappings.delete(&live).await?;
     Ok(document::of(&live, "Deleting"))

@@ -1,15 +1,16 @@
-use std::sync::atomic::Ordering;
+use std::sync::{Arc, atomic::Ordering};
 
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
+use source_mapping::Change;
 use uuid::Uuid;
 
-use super::support::{BUCKET_ARN, CONSUMER_ARN, QUEUE_ARN, STREAM_ARN, World, until};
+use super::support::{BUCKET_ARN, CONSUMER_ARN, QUEUE_ARN, STREAM_ARN, World, spec_with, until};
 use crate::{http::Request, mappings::Mappings};
 
 const ROOT: &str = "/2015-03-31/event-source-mappings";
 
-async fn call(mappings: &Mappings, method: &str, path: &str, body: Value) -> (u16, Value) {
+async fn call(mappings: &Arc<Mappings>, method: &str, path: &str, body: Value) -> (u16, Value) {
     let (path, query) = path.split_once('?').unwrap_or((path, ""));
     let request = Request {
         method: method.parse().unwrap(),
@@ -90,6 +91,60 @@ fn an_update_delivers_what_was_in_flight_again_and_its_first_outcome_does_not_co
         })
         .await;
         assert_eq!(world.function.batches().len(), 3);
+    });
+}
+
+#[test]
+fn a_change_is_done_whole_if_its_caller_goes_away() {
+    let world = World::new();
+    world.run(async |mappings| {
+        let (_, created) = call(&mappings, "POST", ROOT, creation()).await;
+        let own = format!("{ROOT}/{}", created["UUID"].as_str().unwrap());
+        tokio::select! {
+            biased;
+            _ = call(&mappings, "PUT", &own, json!({"BatchSize": 1})) => panic!("the reader ends later"),
+            () = std::future::ready(()) => {}
+        }
+        world.stream.put("0", &["a", "b"]);
+        until("single records", || world.function.batches() == [["a"], ["b"]]).await;
+    });
+}
+
+#[test]
+fn a_mapping_that_does_not_read_begins_again_with_the_next_deployment() {
+    let world = World::new();
+    world.run(async |mappings| {
+        let uuid = mappings.ensure(spec_with(|_| {})).await.unwrap();
+        mappings.find(uuid).unwrap().stop(Change::Disable).await;
+        mappings.ensure(spec_with(|_| {})).await.unwrap();
+        world.stream.put("0", &["a"]);
+        until("the delivery", || world.function.data() == ["a"]).await;
+    });
+}
+
+#[test]
+fn a_function_that_is_missing_is_refused() {
+    let world = World::new();
+    world.run(async |mappings| {
+        let refusal = (
+            400,
+            json!("InvalidParameterValueException"),
+            json!("Function does not exist"),
+        );
+        let refused = async |method: &str, path: &str, mut body: Value| {
+            body["FunctionName"] = "none".into();
+            let (status, error) = call(&mappings, method, path, body).await;
+            assert_eq!(
+                (status, error["__type"].clone(), error["message"].clone()),
+                refusal
+            );
+        };
+        refused("POST", ROOT, creation()).await;
+        let (_, created) = call(&mappings, "POST", ROOT, creation()).await;
+        let own = format!("{ROOT}/{}", created["UUID"].as_str().unwrap());
+        refused("PUT", &own, json!({})).await;
+        let (_, found) = call(&mappings, "GET", &own, json!({})).await;
+        assert!(found["FunctionArn"].as_str().unwrap().ends_with(":worker"));
     });
 }
 

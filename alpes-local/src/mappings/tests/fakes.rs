@@ -345,6 +345,10 @@ impl Invoker for FakeFunction {
     async fn enqueue(&self, _: &str, _: Bytes) -> Result<String, AwsError> {
         panic!("mappings invoke synchronously")
     }
+
+    fn exists(&self, function: &str) -> bool {
+        !function.ends_with(":none")
+    }
 }
 
 /// The one destination, which may refuse.

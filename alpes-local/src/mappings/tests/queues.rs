@@ -72,12 +72,32 @@ fn batches_at_once_are_limited() {
 }
 
 #[test]
+fn a_mapping_may_allow_more_batches_at_once_than_aws_begins_with() {
+    let world = World::new();
+    world.function.paused.store(true, Ordering::SeqCst);
+    let bodies: Vec<_> = (0..8).map(|body| body.to_string()).collect();
+    let bodies: Vec<_> = bodies.iter().map(String::as_str).collect();
+    world.queue.send(&bodies);
+    world.run(async |mappings| {
+        let declared = spec(|spec| {
+            spec.settings.batch_size = 1;
+            spec.maximum_concurrency = Some(7);
+        });
+        mappings.ensure(declared).await.unwrap();
+        until("seven at once", || world.function.batches().len() == 7).await;
+        world.function.resume();
+        until("all", || world.function.data().len() == 8).await;
+        assert_eq!(world.function.most_at_once.load(Ordering::SeqCst), 7);
+    });
+}
+
+#[test]
 fn a_window_gathers_and_a_stopped_mapping_gives_messages_back() {
     let world = World::new();
     world.queue.send(&["a"]);
     world.run(async |mappings| {
         let declared = spec(|spec| spec.settings.batching_window = Duration::from_mins(5));
-        let uuid = mappings.ensure(declared).await.unwrap();
+        mappings.ensure(declared.clone()).await.unwrap();
         until("the message is gathered", || {
             world.queue.hidden_bodies() == ["a"]
         })
@@ -89,7 +109,9 @@ fn a_window_gathers_and_a_stopped_mapping_gives_messages_back() {
             world.queue.hidden_bodies().contains(&"c".to_owned())
         })
         .await;
-        mappings.disable(uuid).await.unwrap();
+        let mut declared = declared;
+        declared.settings.enabled = false;
+        mappings.ensure(declared).await.unwrap();
         assert_eq!(world.queue.visible_bodies(), ["c"]);
     });
 }
