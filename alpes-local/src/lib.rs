@@ -33,3 +33,4 @@ pub mod ssm;
 pub mod states;
 pub mod store;
 pub mod sts;
+pub(crate) mod waiting;

@@ -35,12 +35,12 @@ mod tests;
 use std::{
     collections::BTreeMap,
     sync::{
-        Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
+        Arc, RwLock, RwLockReadGuard, RwLockWriteGuard,
         atomic::{AtomicU64, Ordering},
     },
 };
 
-use rusqlite::Connection;
+use rusqlite::{Connection, Transaction};
 use serde_json::{Map, Value};
 
 use self::{
@@ -51,7 +51,12 @@ use self::{
     stream::Stream,
     tables::Place,
 };
-use crate::{error::AwsError, names::now_millis, store::Store};
+use crate::{
+    error::AwsError,
+    names::now_millis,
+    store::Store,
+    waiting::{aside, lock_to_read, lock_to_write},
+};
 
 pub use self::{
     stream::Mode,
@@ -135,11 +140,11 @@ impl Kinesis {
     }
 
     fn streams(&self) -> RwLockReadGuard<'_, Streams> {
-        self.streams.read().unwrap_or_else(PoisonError::into_inner)
+        lock_to_read(&self.streams)
     }
 
     fn streams_to_change(&self) -> RwLockWriteGuard<'_, Streams> {
-        self.streams.write().unwrap_or_else(PoisonError::into_inner)
+        lock_to_write(&self.streams)
     }
 
     /// Changes a stream: first a clone, then the store, then the memory.
@@ -187,7 +192,7 @@ impl Kinesis {
             let horizon = stream.horizon(now);
             let mut after = stream.clone();
             after.expire(horizon);
-            self.store.write(|transaction| {
+            let trim = |transaction: &Transaction<'_>| {
                 let mut deleted = 0;
                 for shard in stream.shards.keys() {
                     let place = Place {
@@ -203,7 +208,8 @@ impl Kinesis {
                     return Ok(());
                 }
                 tables::save(transaction, Some(stream), &after)
-            })?;
+            };
+            aside(|| self.store.write(trim))?;
             *stream = after;
         }
         Ok(())

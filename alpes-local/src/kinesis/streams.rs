@@ -1,5 +1,6 @@
 //! Creating, deleting and listing streams, and their mode.
 
+use rusqlite::Transaction;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -17,6 +18,7 @@ use super::{
 use crate::{
     error::AwsError,
     names::{ACCOUNT, last_part},
+    waiting::aside,
 };
 
 pub(super) const MODES: &[(&str, Mode)] = &[
@@ -116,7 +118,7 @@ impl Kinesis {
         let with_consumers = fields.flag("EnforceConsumerDeletion")?;
         let mut streams = self.streams_to_change();
         let stream = find_stream(&streams, name)?;
-        self.store.write(|transaction| {
+        let delete = |transaction: &Transaction<'_>| {
             let consumers = consumers::names(transaction, stream.id)?;
             if !consumers.is_empty() && !with_consumers {
                 return Err(in_use(format!(
@@ -128,7 +130,8 @@ impl Kinesis {
             tags::forget_stream(transaction, &stream.arn())?;
             consumers::delete_all(transaction, stream.id)?;
             Ok(tables::delete_stream(transaction, stream.id)?)
-        })?;
+        };
+        aside(|| self.store.write(delete))?;
         self.counts.forget();
         streams.remove(name);
         Ok(json!({}))
