@@ -4,6 +4,7 @@ mod arrivals;
 mod attributes;
 mod batch;
 mod errors;
+mod expiry;
 mod names;
 mod queues;
 mod receipt;
