@@ -6,6 +6,7 @@
 //! tokens that survive the process, atomic creation of tables, and the expiry of items and stream records.
 
 mod answer;
+mod commits;
 mod ensure;
 mod expiry;
 mod items;
@@ -108,7 +109,9 @@ impl DynamoDb {
     }
 
     fn storage(&self) -> MutexGuard<'_, Storage> {
-        lock(&self.storage)
+        let storage = lock(&self.storage);
+        commits::forget_unfinished(&storage);
+        storage
     }
 
     /// Runs `act` while this connection has the turn to write.
