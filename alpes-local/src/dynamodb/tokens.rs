@@ -12,10 +12,9 @@ use std::{
 use dynoxide::{DynoxideError, storage::Storage};
 use rusqlite::{Connection, OptionalExtension, params};
 use serde::Serialize;
-use sha2::{Digest, Sha256};
 
 use super::{Answer, DynamoDb, commits::in_one_commit};
-use crate::names::now_millis;
+use crate::{digest::sha256, names::now_millis};
 
 pub(super) const SCHEMA: &str = "CREATE TABLE IF NOT EXISTS dynamodb_tokens (
     operation TEXT NOT NULL, token TEXT NOT NULL, request BLOB NOT NULL, reply TEXT NOT NULL, at INTEGER NOT NULL,
@@ -47,7 +46,7 @@ impl Token {
         Ok(Some(Self {
             operation: operation.to_owned(),
             name: name.to_owned(),
-            request: Sha256::digest(request).to_vec(),
+            request: sha256(request),
         }))
     }
 

@@ -112,6 +112,12 @@ pub fn xml_text(text: &str) -> String {
     escaped.replace('\r', "&#xD;")
 }
 
+/// An element in XML that has a text only.
+#[must_use]
+pub fn xml_element(name: &str, text: &str) -> String {
+    format!("<{name}>{}</{name}>", xml_text(text))
+}
+
 fn identify(response: &mut Response) {
     if let Ok(id) = HeaderValue::from_str(&Uuid::new_v4().to_string()) {
         response.headers_mut().insert("x-amzn-requestid", id);

@@ -13,7 +13,6 @@ mod errors;
 mod fields;
 mod hash;
 mod iterators;
-mod json;
 mod limits;
 mod list_shards;
 mod number;
@@ -52,8 +51,8 @@ use self::{
     tables::Place,
 };
 use crate::{
+    clock::{Clock, SystemClock},
     error::AwsError,
-    names::now_millis,
     store::Store,
     waiting::{aside, lock_to_read, lock_to_write},
 };
@@ -67,7 +66,6 @@ pub use self::{
 const TRIM_EVERY_MILLIS: u64 = 60_000;
 
 type Streams = BTreeMap<String, Stream>;
-type Clock = Box<dyn Fn() -> u64 + Send + Sync>;
 type Operation = fn(&Kinesis, &Fields<'_>) -> Result<Value, AwsError>;
 
 /// Kinesis data streams.
@@ -81,7 +79,7 @@ pub struct Kinesis {
     counts: Counts,
     /// The time of the last deletion of expired records.
     trimmed: AtomicU64,
-    clock: Clock,
+    clock: Arc<dyn Clock>,
 }
 
 impl Kinesis {
@@ -91,10 +89,10 @@ impl Kinesis {
     ///
     /// If the store cannot be read.
     pub fn new(store: Arc<Store>) -> Result<Arc<Self>, AwsError> {
-        Self::with_clock(store, Box::new(now_millis))
+        Self::with_clock(store, Arc::new(SystemClock))
     }
 
-    fn with_clock(store: Arc<Store>, clock: Clock) -> Result<Arc<Self>, AwsError> {
+    fn with_clock(store: Arc<Store>, clock: Arc<dyn Clock>) -> Result<Arc<Self>, AwsError> {
         for schema in [tables::SCHEMA, consumers::SCHEMA, tags::SCHEMA] {
             store.schema(schema)?;
         }
@@ -136,7 +134,7 @@ impl Kinesis {
     }
 
     fn now(&self) -> u64 {
-        (self.clock)()
+        self.clock.millis()
     }
 
     fn streams(&self) -> RwLockReadGuard<'_, Streams> {

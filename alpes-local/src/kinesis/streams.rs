@@ -8,16 +8,16 @@ use super::{
     Kinesis, consumers,
     errors::{in_use, invalid, invalid_argument, no_stream},
     fields::{ARN, Fields, NAME, TOKEN},
-    find_stream,
-    json::{millis_as_seconds, set},
-    limits,
+    find_stream, limits,
     reshard::Reshard,
     stream::{Mode, Stream, stream_arn},
     tables, tags, token,
 };
 use crate::{
     error::AwsError,
+    input::{put, seconds},
     names::{ACCOUNT, last_part},
+    time::at_millis,
     waiting::aside,
 };
 
@@ -166,7 +166,7 @@ impl Kinesis {
                 after_stream: last.name.clone(),
                 issued: self.now(),
             };
-            set(&mut answer, "NextToken", token::seal(&next)?);
+            put(&mut answer, "NextToken", token::seal(&next)?);
         }
         Ok(answer)
     }
@@ -255,6 +255,6 @@ fn summary(stream: &Stream) -> Value {
         "StreamARN": stream.arn(),
         "StreamStatus": "ACTIVE",
         "StreamModeDetails": { "StreamMode": stream.mode.as_str() },
-        "StreamCreationTimestamp": millis_as_seconds(stream.id.millis()),
+        "StreamCreationTimestamp": seconds(at_millis(stream.id.millis())),
     })
 }

@@ -2,7 +2,8 @@
 
 use uuid::Uuid;
 
-use crate::{error::AwsError, http::xml_text};
+use crate::error::AwsError;
+pub(crate) use crate::http::xml_element as element;
 
 /// The namespace of SNS's answers, also for [`crate::http::query_error`].
 pub const NAMESPACE: &str = "http://sns.amazonaws.com/doc/2010-03-31/";
@@ -16,11 +17,6 @@ pub(crate) fn query_answer(namespace: &str, action: &str, result: Option<&str>) 
          </{action}Response>",
         result.unwrap_or_default()
     )
-}
-
-/// An element with a text.
-pub(crate) fn element(name: &str, text: &str) -> String {
-    format!("<{name}>{}</{name}>", xml_text(text))
 }
 
 /// A map with texts as names and values.

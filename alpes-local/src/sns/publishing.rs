@@ -6,7 +6,6 @@
 use std::collections::BTreeSet;
 
 use base64::{Engine, prelude::BASE64_STANDARD};
-use jiff::Timestamp;
 use rusqlite::Transaction;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -23,6 +22,7 @@ use crate::{
     http::Form,
     names::now_millis,
     sqs::{MessageAttributes, Outgoing, Sqs},
+    time::iso_millis,
 };
 
 const ENTRIES: &str = "PublishBatchRequestEntries.member";
@@ -201,7 +201,7 @@ impl Sns {
             topic_arn: &topic.arn(),
             subject: message.subject.as_deref(),
             message: message.text(subscription.protocol),
-            timestamp: &timestamp(),
+            timestamp: &iso_millis(now_millis()),
             signature_version: signature_version(topic),
             signature: &signature(),
             signing_cert_url: &self.certificate_url(),
@@ -224,7 +224,7 @@ impl Sns {
                     "TopicArn": topic.arn(),
                     "Subject": message.subject,
                     "Message": message.text(Protocol::Lambda),
-                    "Timestamp": timestamp(),
+                    "Timestamp": iso_millis(now_millis()),
                     "SignatureVersion": signature_version(topic),
                     "Signature": signature(),
                     "SigningCertUrl": self.certificate_url(),
@@ -307,12 +307,6 @@ fn check_batch(ids: &[&str]) -> Result<(), AwsError> {
             ),
         )
     })
-}
-
-fn timestamp() -> String {
-    let millis = i64::try_from(now_millis()).unwrap_or_default();
-    let now = Timestamp::from_millisecond(millis).unwrap_or_default();
-    now.strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string()
 }
 
 fn signature_version(topic: &Topic) -> &str {
