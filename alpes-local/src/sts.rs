@@ -3,16 +3,16 @@
 use std::sync::Arc;
 
 use base64::{Engine, prelude::BASE64_STANDARD};
-use jiff::Timestamp;
 use rusqlite::{OptionalExtension, params};
-use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use crate::{
+    digest::sha256,
     error::AwsError,
     http::{Form, query_answer, xml_element},
     names::{ACCOUNT, last_part, now_millis},
     store::Store,
+    time::iso_seconds,
 };
 
 /// The namespace of STS's answers, also for [`crate::http::query_error`].
@@ -209,7 +209,7 @@ impl Sts {
             xml_element("AccessKeyId", &session.access_key),
             xml_element("SecretAccessKey", &session.secret),
             xml_element("SessionToken", &session.token),
-            xml_element("Expiration", &date(session.expires)),
+            xml_element("Expiration", &iso_seconds(session.expires)),
         ]
         .concat();
         let user = [
@@ -290,7 +290,7 @@ fn role_id(role: &str) -> String {
 
 /// 16 capital letters and digits, which depend on a text.
 fn identifier(text: &str) -> String {
-    let hash = Sha256::digest(text);
+    let hash = sha256(text);
     let encoded = BASE64_STANDARD.encode(hash).to_uppercase();
     let letters = encoded.chars().filter(char::is_ascii_alphanumeric);
     letters.take(16).collect()
@@ -305,12 +305,6 @@ fn secret(length: usize) -> String {
     }
     secret.truncate(length);
     secret
-}
-
-fn date(millis: u64) -> String {
-    let seconds = i64::try_from(millis / 1_000).unwrap_or_default();
-    let time = Timestamp::from_second(seconds).unwrap_or_default();
-    time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
 #[cfg(test)]

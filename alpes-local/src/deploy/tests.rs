@@ -151,11 +151,11 @@ impl World {
             .states
             .call("UpdateStateMachine", &request)
             .unwrap();
-        let timeout = put("functions/work/configuration", json!({"Timeout": 30}));
+        let timeout = put("functions/work/configuration", &json!({"Timeout": 30}));
         services.lambda.serve(timeout).await;
         let mapping = services.mappings.snapshot()[0].uuid;
         let mapping = format!("event-source-mappings/{mapping}");
-        let disabled = put(&mapping, json!({"Enabled": false}));
+        let disabled = put(&mapping, &json!({"Enabled": false}));
         services.mappings.serve(disabled).await;
     }
 
@@ -187,7 +187,7 @@ fn sale() -> Value {
     json!({"stateMachineArn": arn("states", "stateMachine:sale")})
 }
 
-fn put(path: &str, body: Value) -> Request {
+fn put(path: &str, body: &Value) -> Request {
     Request {
         method: Method::PUT,
         path: format!("/2015-03-31/{path}"),

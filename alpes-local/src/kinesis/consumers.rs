@@ -9,13 +9,17 @@ use super::{
     errors::{in_use, invalid_argument, limit_exceeded, not_found},
     fields::{ARN, Fields, NAME, TOKEN},
     find_stream,
-    json::{millis_as_seconds, set},
     number::Number,
     stream::{Stream, stream_arn},
     streams::stream_by_arn,
     tags, token,
 };
-use crate::{error::AwsError, names::ACCOUNT};
+use crate::{
+    error::AwsError,
+    input::{put, seconds},
+    names::ACCOUNT,
+    time::at_millis,
+};
 
 pub(super) const SCHEMA: &str = "
 CREATE TABLE IF NOT EXISTS kinesis_consumers (
@@ -129,7 +133,7 @@ impl Kinesis {
         let consumer = self.store.read(|connection| find(connection, id, &name))?;
         check_arn(fields, &consumer, &stream)?;
         let mut description = consumer.describe(&stream, ACTIVE);
-        set(&mut description, "StreamARN", stream_arn(&stream));
+        put(&mut description, "StreamARN", stream_arn(&stream));
         Ok(json!({ "ConsumerDescription": description }))
     }
 
@@ -168,7 +172,7 @@ impl Kinesis {
                 after_consumer: last.name.clone(),
                 issued: self.now(),
             };
-            set(&mut answer, "NextToken", token::seal(&next)?);
+            put(&mut answer, "NextToken", token::seal(&next)?);
         }
         Ok(answer)
     }
@@ -193,7 +197,7 @@ impl Consumer {
             "ConsumerName": self.name,
             "ConsumerARN": self.arn(stream),
             "ConsumerStatus": status,
-            "ConsumerCreationTimestamp": millis_as_seconds(self.created.millis()),
+            "ConsumerCreationTimestamp": seconds(at_millis(self.created.millis())),
         })
     }
 }

@@ -1,7 +1,5 @@
 //! FIFO queues: their attributes, and the ids of their messages.
 
-use sha2::{Digest, Sha256};
-
 use super::{
     duplicates::{Candidate, Duplicates},
     errors::{
@@ -12,7 +10,10 @@ use super::{
     settings::Attributes,
     table::Queue,
 };
-use crate::error::AwsError;
+use crate::{
+    digest::{hexadecimal, sha256},
+    error::AwsError,
+};
 
 /// The messages that queues accepted lately.
 pub(super) const ACCEPTED: Duplicates = Duplicates::of("sqs_duplicates");
@@ -193,7 +194,7 @@ pub(crate) fn valid_id(id: &str) -> bool {
 
 /// The id by which messages with the same body are duplicates.
 pub(crate) fn content_id(body: &str) -> String {
-    format!("{:x}", Sha256::digest(body))
+    hexadecimal(&sha256(body))
 }
 
 /// A sequence number as clients see it. The numbers have 20 digits, so that their order is also that of their texts.

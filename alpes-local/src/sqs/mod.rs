@@ -5,6 +5,7 @@ mod attributes;
 mod batch;
 mod duplicates;
 mod errors;
+mod expiry;
 mod fifo;
 mod groups;
 mod names;

@@ -14,6 +14,7 @@ use super::{
 use crate::{
     error::AwsError,
     names::{arn, now_millis},
+    waiting::aside,
 };
 
 /// The most queues of one answer to `ListQueues`.
@@ -167,10 +168,12 @@ impl Sqs {
     pub(super) fn delete_queue(&self, input: Value) -> Result<Value, AwsError> {
         let at: At = read(input)?;
         let name = names::queue_at(&at.queue_url)?;
-        self.store.write(|transaction| {
-            table::existing(transaction, name)?;
-            fifo::ACCEPTED.forget(transaction, name)?;
-            table::delete_queue(transaction, name)
+        aside(|| {
+            self.store.write(|transaction| {
+                table::existing(transaction, name)?;
+                fifo::ACCEPTED.forget(transaction, name)?;
+                table::delete_queue(transaction, name)
+            })
         })?;
         // Receivers that wait learn that the queue is gone.
         self.arrivals.arrived(name);
@@ -180,10 +183,12 @@ impl Sqs {
     pub(super) fn purge_queue(&self, input: Value) -> Result<Value, AwsError> {
         let at: At = read(input)?;
         let name = names::queue_at(&at.queue_url)?;
-        self.store.write(|transaction| {
-            table::existing(transaction, name)?;
-            fifo::ACCEPTED.forget(transaction, name)?;
-            table::delete_all(transaction, name)
+        aside(|| {
+            self.store.write(|transaction| {
+                table::existing(transaction, name)?;
+                fifo::ACCEPTED.forget(transaction, name)?;
+                table::delete_all(transaction, name)
+            })
         })?;
         Ok(json!({}))
     }

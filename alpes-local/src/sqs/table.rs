@@ -240,6 +240,13 @@ pub(super) fn next_visible(
     Ok(statement.query_row(params![queue, now], |row| row.get(0))?)
 }
 
+/// The time at which the oldest message was sent; `None` if there is no message.
+pub(super) fn first_sent(connection: &Connection, queue: &str) -> Result<Option<u64>, AwsError> {
+    let mut statement =
+        connection.prepare_cached("SELECT min(sent) FROM sqs_messages WHERE queue = ?")?;
+    Ok(statement.query_row([queue], |row| row.get(0))?)
+}
+
 /// Deletes the messages that were sent before a time.
 pub(super) fn expire(
     transaction: &Transaction<'_>,
