@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::{input::moment, names::now_millis};
+use crate::{names::now_millis, time::at_millis};
 
 /// The longest sleep before the clock is looked at again. A computer that was suspended stops tokio's timers, but not
 /// the clock.
@@ -14,6 +14,11 @@ const LONGEST_SLEEP: Duration = Duration::from_mins(1);
 pub trait Clock: Send + Sync {
     /// The time now.
     fn now(&self) -> Timestamp;
+
+    /// The time now in milliseconds since 1970.
+    fn millis(&self) -> u64 {
+        u64::try_from(self.now().as_millisecond()).unwrap_or_default()
+    }
 }
 
 /// The computer's clock.
@@ -22,7 +27,7 @@ pub struct SystemClock;
 
 impl Clock for SystemClock {
     fn now(&self) -> Timestamp {
-        moment(i64::try_from(now_millis()).unwrap_or(i64::MAX))
+        at_millis(now_millis())
     }
 }
 
@@ -43,6 +48,7 @@ pub(crate) mod testing {
     use tokio::time::Instant;
 
     use super::*;
+    use crate::input::moment;
 
     /// A clock that runs with tokio's paused time.
     pub(crate) struct Paused {

@@ -88,6 +88,13 @@ pub(crate) fn cut<T>(
     items.last().map(key)
 }
 
+/// A member's name with a small first letter, as AWS's messages have it.
+pub(crate) fn lower_first(name: &str) -> String {
+    let mut letters = name.chars();
+    let first = letters.next().map(|first| first.to_ascii_lowercase());
+    first.into_iter().chain(letters).collect()
+}
+
 /// The error for an operation that is not supported.
 pub(crate) fn unknown(operation: &str) -> AwsError {
     AwsError::client(

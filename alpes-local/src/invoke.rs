@@ -32,6 +32,13 @@ pub enum Failure {
     Exited,
 }
 
+/// The error of an invocation that the end of the runtime cuts off: status 503. This is no failure of the function, so
+/// a service that survives the runtime makes the invocation again after the restart.
+#[must_use]
+pub fn ending() -> AwsError {
+    AwsError::of(503, "ServiceException", "The runtime is ending.")
+}
+
 /// Invokes functions.
 #[async_trait]
 pub trait Invoker: Send + Sync {
@@ -41,7 +48,7 @@ pub trait Invoker: Send + Sync {
     /// # Errors
     ///
     /// `ResourceNotFoundException` 404, `TooManyRequestsException` 429 with `Reason`, `RequestEntityTooLargeException`
-    /// 413: the invocation did not reach the function.
+    /// 413: the invocation did not reach the function. [`ending`]: the runtime ends, and the invocation has no outcome.
     async fn invoke(&self, function: &str, payload: Bytes) -> Result<Invoked, AwsError>;
 
     /// Queues an asynchronous invocation, which survives the runtime, and returns its request id.

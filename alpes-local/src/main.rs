@@ -1,6 +1,6 @@
 //! The command `alpes-local`.
 
-use std::{process::ExitCode, sync::Arc};
+use std::process::ExitCode;
 
 use alpes_local::{
     options::{Options, USAGE},
@@ -46,11 +46,9 @@ fn run(options: Options) -> Result<(), String> {
 
 async fn up(options: Options) -> Result<(), String> {
     let until_stdin_ends = options.until_stdin_ends;
-    let runtime = Arc::new(Runtime::start(options).await?);
+    let runtime = Runtime::start(options).await?;
     println!("{}", runtime.welcome());
-    let serving = tokio::spawn(runtime.clone().serve());
     wait(until_stdin_ends).await;
-    serving.abort();
     runtime.stop();
     Ok(())
 }

@@ -4,35 +4,41 @@ use std::{
     fs::{self, File, TryLockError},
     io,
     path::PathBuf,
-    sync::{Arc, Mutex, PoisonError, RwLock},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
 };
 
 use async_trait::async_trait;
-use tokio::net::TcpListener;
+use tokio::{sync::watch, task::JoinHandle};
 
 use crate::{
     admin,
     deploy::Plan,
+    error::AwsError,
     http::{self, Handler, Request, Response},
     mount::Mount,
     options::{Data, Options},
     page::{self, ApiEntry, Link, Overview},
+    remains::outlast,
     router::{self, For, Known},
     services::Services,
     store::Store,
 };
 
+const OF_ANOTHER_SITE: &str = "a web page of another site may use the APIs here, and neither AWS's services nor the admin API";
+
 /// A running runtime.
 pub struct Runtime {
     options: Options,
     port: u16,
-    /// The socket, until it is served.
-    listener: Mutex<Option<TcpListener>>,
     /// The services.
     pub services: Services,
     /// One deployment at a time.
     deploying: tokio::sync::Mutex<()>,
     deployed: RwLock<Arc<Plan>>,
+    /// True once the first deployment is done.
+    ready: watch::Sender<bool>,
+    /// The task that answers requests.
+    serving: Mutex<Option<JoinHandle<()>>>,
     store: Arc<Store>,
     folder: Folder,
 }
@@ -47,7 +53,7 @@ struct Folder {
 }
 
 impl Folder {
-    fn open(data: &Data) -> Result<Self, String> {
+    async fn open(data: &Data) -> Result<Self, String> {
         let (path, temporary) = match data {
             Data::Folder(path) => (path.clone(), false),
             Data::Memory => {
@@ -59,7 +65,8 @@ impl Folder {
         fs::create_dir_all(&path).map_err(said)?;
         let path = path.canonicalize().map_err(said)?;
         let lock = File::create(path.join("lock")).map_err(said)?;
-        match lock.try_lock() {
+        let held = |error: &TryLockError| matches!(error, TryLockError::WouldBlock);
+        match outlast(async || lock.try_lock(), held).await {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
                 return Err(format!(
@@ -76,6 +83,13 @@ impl Folder {
         })
     }
 
+    /// Removes a temporary folder. What cannot be deleted stays in the system's folder of temporary files.
+    fn remove(&self) {
+        if self.temporary {
+            let _ = fs::remove_dir_all(&self.path);
+        }
+    }
+
     fn store(&self) -> Result<Store, String> {
         let opened = if self.temporary {
             Store::in_memory(&self.path)
@@ -86,45 +100,52 @@ impl Folder {
     }
 }
 
-impl Drop for Folder {
-    fn drop(&mut self) {
-        if self.temporary {
-            // A file that cannot be deleted stays in the system's folder of temporary files.
-            let _ = fs::remove_dir_all(&self.path);
-        }
-    }
-}
-
 impl Runtime {
-    /// Opens the data, listens, and deploys the templates. Requests are answered once [`Self::serve`] runs.
+    /// Opens the data, listens, and deploys the templates. Services answer from the beginning, because functions that an
+    /// earlier runtime left at work need them; APIs and the admin API answer when the templates are deployed.
     ///
     /// # Errors
     ///
     /// A sentence for people: the port or the data folder is taken, or a template cannot be deployed.
-    pub async fn start(options: Options) -> Result<Self, String> {
-        let listener = http::listen(options.port)
+    pub async fn start(options: Options) -> Result<Arc<Self>, String> {
+        let held = |error: &io::Error| error.kind() == io::ErrorKind::AddrInUse;
+        let listener = outlast(async || http::listen(options.port).await, held)
             .await
             .map_err(|error| format!("port {} on 127.0.0.1: {error}", options.port))?;
         let address = listener.local_addr().map_err(|error| error.to_string())?;
-        let folder = Folder::open(&options.data)?;
+        let folder = Folder::open(&options.data).await?;
         let store = Arc::new(folder.store()?);
         let endpoint = format!("http://{address}");
         let services =
             Services::new(&store, &endpoint, options.polling).map_err(|error| error.to_string())?;
-        let runtime = Self {
+        let runtime = Arc::new(Self {
             options,
             port: address.port(),
-            listener: Mutex::new(Some(listener)),
             services,
             deploying: tokio::sync::Mutex::new(()),
             deployed: RwLock::default(),
+            ready: watch::Sender::new(false),
+            serving: Mutex::default(),
             store,
             folder,
-        };
-        runtime.deploy().await?;
-        let started = runtime.services.start();
-        started.map_err(|error| error.to_string())?;
+        });
+        let serving = tokio::spawn(http::serve(listener, runtime.clone()));
+        *runtime.serving() = Some(serving);
+        let deployed = runtime.deploy().await;
+        let started = deployed.and_then(|()| {
+            let started = runtime.services.start();
+            started.map_err(|error| error.to_string())
+        });
+        if let Err(error) = started {
+            runtime.stop();
+            return Err(error);
+        }
+        runtime.ready.send_replace(true);
         Ok(runtime)
+    }
+
+    fn serving(&self) -> MutexGuard<'_, Option<JoinHandle<()>>> {
+        self.serving.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Reads the templates and the code again, and deploys what has changed.
@@ -190,21 +211,18 @@ impl Runtime {
         lines.join("\n")
     }
 
-    /// Answers requests until the task that runs this is dropped.
-    pub async fn serve(self: Arc<Self>) {
-        let listener = self
-            .listener
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
-        if let Some(listener) = listener {
-            http::serve(listener, self).await;
+    /// Answers no further connections, ends all functions' processes, and removes data that nothing is to keep.
+    pub fn stop(&self) {
+        if let Some(serving) = self.serving().take() {
+            serving.abort();
         }
+        self.services.lambda.shutdown();
+        self.folder.remove();
     }
 
-    /// Ends all functions' processes.
-    pub fn stop(&self) {
-        self.services.lambda.shutdown();
+    /// Waits until the templates are deployed.
+    async fn is_ready(&self) {
+        let _ = self.ready.subscribe().wait_for(|ready| *ready).await;
     }
 
     fn overview(&self) -> Overview {
@@ -249,6 +267,22 @@ impl Handler for Runtime {
             Ok(target) => target,
             Err(refused) => return refused.response(),
         };
+        let is_for_pages = match &target {
+            For::Api { .. } | For::ShortApi | For::Page => {
+                self.is_ready().await;
+                true
+            }
+            For::Admin(_) => {
+                self.is_ready().await;
+                false
+            }
+            For::Mount(..) => true,
+            _ => false,
+        };
+        if !is_for_pages && request.is_of_another_site() {
+            let error = AwsError::of(403, "AccessDeniedException", OF_ANOTHER_SITE);
+            return http::json_error("", &error);
+        }
         match target {
             For::Json {
                 service,

@@ -9,18 +9,21 @@
 
 use std::{
     path::{Path, PathBuf},
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Mutex, MutexGuard},
     time::Duration,
 };
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
-use crate::error::AwsError;
+use crate::{error::AwsError, waiting::lock};
 
 /// The file in the data folder that has everything but code and logs.
 const FILE: &str = "alpes.sqlite";
 
 /// The data of all services.
+///
+/// A caller that must wait leaves its thread of a multi-threaded runtime to other tasks. Reads wait for writes: services
+/// keep what they count and number in memory in step with the store while they have it.
 pub struct Store {
     /// Only one connection writes at a time: SQLite would make the second one poll for its turn.
     writing: Mutex<()>,
@@ -120,9 +123,4 @@ impl Store {
     pub fn turn(&self) -> MutexGuard<'_, ()> {
         lock(&self.writing)
     }
-}
-
-/// Locks a mutex. A panic while it was held has left no transaction half done, since SQLite has rolled it back.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -3,17 +3,16 @@
 use std::sync::Arc;
 
 use base64::{Engine, prelude::BASE64_STANDARD};
-use jiff::Timestamp;
 use rusqlite::{OptionalExtension, params};
-use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use crate::{
+    digest::sha256,
     error::AwsError,
-    http::Form,
+    http::{Form, query_answer, xml_element},
     names::{ACCOUNT, last_part, now_millis},
-    sns::{element, query_answer},
     store::Store,
+    time::iso_seconds,
 };
 
 /// The namespace of STS's answers, also for [`crate::http::query_error`].
@@ -188,9 +187,9 @@ impl Sts {
             |session| (session.arn(), session.id()),
         );
         Ok([
-            element("Arn", &arn),
-            element("UserId", &id),
-            element("Account", ACCOUNT),
+            xml_element("Arn", &arn),
+            xml_element("UserId", &id),
+            xml_element("Account", ACCOUNT),
         ]
         .concat())
     }
@@ -207,15 +206,15 @@ impl Sts {
         let name = form.get("RoleSessionName").unwrap_or_default();
         let session = self.assume(role, name, seconds)?;
         let credentials = [
-            element("AccessKeyId", &session.access_key),
-            element("SecretAccessKey", &session.secret),
-            element("SessionToken", &session.token),
-            element("Expiration", &date(session.expires)),
+            xml_element("AccessKeyId", &session.access_key),
+            xml_element("SecretAccessKey", &session.secret),
+            xml_element("SessionToken", &session.token),
+            xml_element("Expiration", &iso_seconds(session.expires)),
         ]
         .concat();
         let user = [
-            element("AssumedRoleId", &session.id()),
-            element("Arn", &session.arn()),
+            xml_element("AssumedRoleId", &session.id()),
+            xml_element("Arn", &session.arn()),
         ]
         .concat();
         Ok(format!(
@@ -291,7 +290,7 @@ fn role_id(role: &str) -> String {
 
 /// 16 capital letters and digits, which depend on a text.
 fn identifier(text: &str) -> String {
-    let hash = Sha256::digest(text);
+    let hash = sha256(text);
     let encoded = BASE64_STANDARD.encode(hash).to_uppercase();
     let letters = encoded.chars().filter(char::is_ascii_alphanumeric);
     letters.take(16).collect()
@@ -306,12 +305,6 @@ fn secret(length: usize) -> String {
     }
     secret.truncate(length);
     secret
-}
-
-fn date(millis: u64) -> String {
-    let seconds = i64::try_from(millis / 1_000).unwrap_or_default();
-    let time = Timestamp::from_second(seconds).unwrap_or_default();
-    time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
 #[cfg(test)]

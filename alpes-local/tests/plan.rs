@@ -274,6 +274,36 @@ fn refused(from: &str, to: &str) -> String {
 }
 
 #[test]
+fn fifo_queues_and_topics_have_their_attributes() {
+    let template = "
+Resources:
+  Jobs:
+    Type: AWS::SQS::Queue
+    Properties: { QueueName: jobs.fifo, FifoQueue: true, ContentBasedDeduplication: false, DeduplicationScope: messageGroup }
+  News:
+    Type: AWS::SNS::Topic
+    Properties: { TopicName: news.fifo, FifoTopic: true, ContentBasedDeduplication: true }
+  Plain: { Type: AWS::SQS::Queue, Properties: { QueueName: plain, FifoQueue: false, ContentBasedDeduplication: false } }
+";
+    let plan = read(&[template], &[]).unwrap();
+    let told = |attributes: &std::collections::BTreeMap<String, String>| {
+        let told = attributes
+            .iter()
+            .map(|(name, value)| format!("{name}={value}"));
+        told.collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(
+        told(&plan.queues[0].attributes),
+        "ContentBasedDeduplication=false DeduplicationScope=messageGroup FifoQueue=true"
+    );
+    assert_eq!(
+        told(&plan.topics[0].attributes),
+        "ContentBasedDeduplication=true FifoTopic=true"
+    );
+    assert!(plan.queues[1].attributes.is_empty());
+}
+
+#[test]
 fn whatever_the_runtime_does_not_know_is_refused_with_its_line() {
     let mistakes = [
         (
@@ -289,7 +319,12 @@ fn whatever_the_runtime_does_not_know_is_refused_with_its_line() {
         (
             "QueueName: dead",
             "FifoQueue: true",
-            "Dead.FifoQueue is not supported: this runtime has no FIFO queues and topics",
+            "Dead.QueueName must be a name that ends in .fifo, since FifoQueue is true",
+        ),
+        (
+            "TopicName: news",
+            "TopicName: news.fifo",
+            "News.TopicName must be a name that does not end in .fifo, unless FifoTopic is true",
         ),
         (
             "VisibilityTimeout: 60",
@@ -415,7 +450,6 @@ fn the_repositorys_template_is_read_whole() {
         ("ShardCount", "2"),
         ("BatchWindowSeconds", "0"),
         ("ArchiveWindowSeconds", "1"),
-        ("PartialBatch", "true"),
         ("Pruebas", "true"),
         ("StepFunctions", "true"),
         ("FanOut", "true"),

@@ -114,7 +114,6 @@ impl Endpoint {
             ("ALPES_SEATS_TABLE", &*self.seats),
             ("ALPES_LEDGER_TABLE", &*self.ledger),
             ("ALPES_EVENTS_STREAM", &*self.log),
-            ("ALPES_PARTIAL_BATCH", "true"),
         ];
         strings(names)
     }

@@ -56,11 +56,8 @@ pub struct Ground {
 
 impl Ground {
     pub fn new(ports: Ports, limits: Limits) -> Result<Self, String> {
-        static DEPLOYED: LazyLock<[Result<Template, String>; 2]> =
-            LazyLock::new(|| [deployed("false"), deployed("true")]);
-        let [without, with] = &*DEPLOYED;
-        let template = if ports.partial_batch { with } else { without };
-        let template = template.as_ref().map_err(Clone::clone)?;
+        static DEPLOYED: LazyLock<Result<Template, String>> = LazyLock::new(deployed);
+        let template = DEPLOYED.as_ref().map_err(Clone::clone)?;
         let timeout = |name: FunctionName| {
             let function = template.function(&deployed_as(name));
             let function = function.map_err(|error| error.to_string())?;
@@ -90,9 +87,9 @@ impl Ground {
     }
 }
 
-fn deployed(partial_batch: &str) -> Result<Template, String> {
+fn deployed() -> Result<Template, String> {
     let text = include_str!("../../infra/template.yaml");
-    let template = Template::of(text, &Stack::new(STACK), &[("PartialBatch", partial_batch)]);
+    let template = Template::of(text, &Stack::new(STACK), &[]);
     template.map_err(|error| error.to_string())
 }
 
@@ -212,15 +209,14 @@ fn read<T: DeserializeOwned>(payload: &[u8]) -> Result<T, (String, String)> {
         .map_err(|error| ("Runtime.UnmarshalError".to_owned(), error.to_string()))
 }
 
-fn written<T: Serialize, E: Into<Diagnostic>>(answer: Result<T, E>) -> Answer {
-    match answer {
-        Ok(answer) => serde_json::to_vec(&answer)
-            .map_err(|error| ("Runtime.MarshalError".to_owned(), error.to_string())),
-        Err(error) => {
-            let told: Diagnostic = error.into();
-            Err((told.error_type, told.error_message))
-        }
-    }
+fn written<T: Serialize>(answer: &T) -> Answer {
+    serde_json::to_vec(answer)
+        .map_err(|error| ("Runtime.MarshalError".to_owned(), error.to_string()))
+}
+
+fn failed(error: impl Into<Diagnostic>) -> (String, String) {
+    let told: Diagnostic = error.into();
+    (told.error_type, told.error_message)
 }
 
 /// Deploys all functions of a build.
@@ -242,34 +238,40 @@ pub fn of(name: FunctionName, ground: &Ground, build: &Build) -> Function {
         ),
         ORCHESTRATOR => function(
             timeout,
-            wired(on, orchestrator::App::new),
+            wired(on, |wiring| Ok(orchestrator::App::new(wiring))),
             |app, payload, deadline| {
-                Box::pin(async move { written(app.handle(read(&payload)?, deadline).await) })
+                Box::pin(async move { written(&app.handle(read(&payload)?, deadline).await) })
             },
         ),
         PROJECTOR => function(
             timeout,
-            wired(on, projector::App::new),
-            |app, payload, _| Box::pin(async move { written(app.handle(read(&payload)?).await) }),
+            wired(on, |wiring| Ok(projector::App::new(wiring))),
+            |app, payload, _| Box::pin(async move { written(&app.handle(read(&payload)?).await) }),
         ),
         ARCHIVER => function(timeout, wired(on, archiver::App::new), |app, payload, _| {
-            Box::pin(async move { written(app.handle(read(&payload)?).await) })
+            Box::pin(async move { written(&app.handle(read(&payload)?).await) })
         }),
         NOTIFIER => function(timeout, wired(on, notifier::App::new), |app, payload, _| {
-            Box::pin(async move { written(app.handle(read(&payload)?).await) })
+            Box::pin(async move { written(&app.handle(read(&payload)?).await) })
         }),
         TIMERS => {
             let limits = ground.limits;
             let app = move |wiring: &_| Ok(timers::App::new(wiring)?.with_limits(limits));
             function(timeout, wired(on, app), |app, payload, deadline| {
-                Box::pin(async move { written(app.handle(read(&payload)?, deadline).await) })
+                Box::pin(async move {
+                    let done = app.handle(read(&payload)?, deadline).await;
+                    written(&done.map_err(failed)?)
+                })
             })
         }
         REBUILDER => function(
             timeout,
             wired(on, rebuilder::App::new),
             |app, payload, deadline| {
-                Box::pin(async move { written(app.handle(read(&payload)?, deadline).await) })
+                Box::pin(async move {
+                    let done = app.handle(read(&payload)?, deadline).await;
+                    written(&done.map_err(failed)?)
+                })
             },
         ),
         _ => {
@@ -277,7 +279,10 @@ pub fn of(name: FunctionName, ground: &Ground, build: &Build) -> Function {
             let context = CONTEXTS.into_iter().find(own).unwrap_or(VUELOS);
             let app = move |wiring: &Wiring<Ports>| wiring.participant(context);
             function(timeout, wired(on, app), |app, payload, deadline| {
-                Box::pin(async move { written(app.answer(read(&payload)?, deadline).await) })
+                Box::pin(async move {
+                    let answer = app.answer(read(&payload)?, deadline).await;
+                    written(&answer.map_err(failed)?)
+                })
             })
         }
     }

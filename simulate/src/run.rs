@@ -90,8 +90,7 @@ fn play(
     scenario: &Scenario,
     planted: Option<Planted>,
 ) -> Result<Vec<String>, String> {
-    let whole_batches = kernel.dice().one_in(scenario.whole_batches_one_in);
-    let system = System::new(kernel, scenario, !whole_batches, planted)?;
+    let system = System::new(kernel, scenario, planted)?;
     let broken = judge(&system, scenario);
     // Functions hold the runtime that they call, so remove the functions to free the runtime.
     system.runtime.shut_down();

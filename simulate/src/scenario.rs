@@ -39,9 +39,6 @@ pub struct Scenario {
     pub clocks_one_in: u64,
     /// The average minutes between troubles of the schedule: it runs late, twice, or not at all for minutes.
     pub schedule_one_in: u64,
-    /// On average one run in `whole_batches_one_in` has a runtime that ignores partial batch responses, with functions
-    /// that are configured for this runtime.
-    pub whole_batches_one_in: u64,
     /// The average seconds between deployments of all functions.
     pub deploy_one_in: u64,
     /// The average seconds between deployments of a function in an older or newer build.
@@ -129,7 +126,6 @@ const CALM: Scenario = Scenario {
     lease_one_in: 0,
     clocks_one_in: 0,
     schedule_one_in: 0,
-    whole_batches_one_in: 0,
     deploy_one_in: 0,
     versions_one_in: 0,
     old_reservations: false,
@@ -191,7 +187,6 @@ const STORM: Scenario = Scenario {
     lease_one_in: 20,
     clocks_one_in: 40,
     schedule_one_in: 4,
-    whole_batches_one_in: 4,
     deploy_one_in: 60,
     versions_one_in: 60,
     old_reservations: true,
@@ -374,16 +369,6 @@ pub const SCENARIOS: &[Scenario] = &[
             ..NO_WEATHER
         },
         rebuild_one_in: 1,
-        ..BUSY
-    },
-    Scenario {
-        name: "whole-batches",
-        about: "a runtime that ignores partial batch responses",
-        weather: Weather {
-            fail_before: 40,
-            ..NO_WEATHER
-        },
-        whole_batches_one_in: 1,
         ..BUSY
     },
     Scenario {

@@ -86,11 +86,10 @@ fn limits(kernel: &Kernel, scenario: &Scenario) -> Limits {
 }
 
 impl System {
-    /// Builds the system. `partial_batch` is true if the runtime honours a partial batch response.
+    /// Builds the system.
     pub fn new(
         kernel: &Kernel,
         scenario: &Scenario,
-        partial_batch: bool,
         planted: Option<Planted>,
     ) -> Result<Self, String> {
         let world = kernel.world(SignedDuration::ZERO);
@@ -138,7 +137,6 @@ impl System {
             archive: Arc::new(faults.objects(archive.clone())),
             undelivered: Arc::new(faults.objects(failures.clone())),
             executions: Some(Arc::new(faults.executions(Arc::new(machine.clone())))),
-            partial_batch,
             allows_tests: scenario.misbehave_one_in > 0 || scenario.insists,
             stack: STACK.to_owned(),
             lines: Arc::new(|_| {}),

@@ -13,12 +13,17 @@ use crate::{PATIENCE, setting};
 
 /// The pause before the second attempt. Each further pause is longer by this much.
 const SENT_AGAIN: Duration = Duration::from_millis(500);
+/// The pause after a connection that broke or was refused.
+const CONNECTED_AGAIN: Duration = Duration::from_millis(100);
+/// The longest pause between two attempts.
+const LONGEST_PAUSE: Duration = Duration::from_secs(3);
 
 /// A client of the API. Clones are cheap and share connections.
 ///
 /// The client retries a request after a 5xx answer without a problem document (RFC 9457): the gateway gives this answer
-/// if the function was killed or timed out. The client also repeats a POST that the system refuses for the moment. The
-/// client does not repeat a refused read, so that the test sees the refusal.
+/// if the function was killed or timed out. The client also retries a request whose connection breaks, as it does when
+/// the runtime is killed, and a POST that the system refuses for the moment. The client does not repeat a refused read,
+/// so that the test sees the refusal.
 #[derive(Clone)]
 pub struct Api {
     agent: Agent,
@@ -50,6 +55,15 @@ impl Api {
             agent: config.build().into(),
             base: setting("ALPES_API_URL").trim_end_matches('/').to_owned(),
         }
+    }
+
+    /// True if the API's address answers now, whatever the answer. Waits a moment before it returns false.
+    pub fn answers(&self) -> bool {
+        let answers = self.agent.get(&self.base).call().is_ok();
+        if !answers {
+            std::thread::sleep(CONNECTED_AGAIN);
+        }
+        answers
     }
 
     /// Gets a path of the API, which may have a query.
@@ -167,22 +181,36 @@ fn insist(
 ) -> Answer {
     let (start, mut lost) = (Instant::now(), 0);
     loop {
-        let mut response = send().unwrap_or_else(|error| panic!("{url} gave no answer: {error}"));
-        let answer = Answer {
-            status: response.status().as_u16(),
-            body: response.body_mut().read_to_vec().unwrap(),
-            lost,
-            headers: response.headers().clone(),
-            url: url.to_owned(),
-        };
-        if will_do(&answer) || start.elapsed() > PATIENCE {
-            return answer;
-        }
+        let answer = send().and_then(|response| read(response, url, lost));
+        let is_over = start.elapsed() > PATIENCE;
         lost += 1;
-        let text = String::from_utf8_lossy(&answer.body);
-        println!("{url}: status {}: {text}", answer.status);
-        std::thread::sleep(SENT_AGAIN * lost);
+        std::thread::sleep(match answer {
+            Ok(answer) if is_over || will_do(&answer) => return answer,
+            Ok(answer) => {
+                let text = String::from_utf8_lossy(&answer.body);
+                println!("{url}: status {}: {text}", answer.status);
+                (SENT_AGAIN * lost).min(LONGEST_PAUSE)
+            }
+            Err(error) => {
+                assert!(!is_over, "{url} gave no answer: {error}");
+                CONNECTED_AGAIN
+            }
+        });
     }
+}
+
+fn read(
+    mut response: http::Response<ureq::Body>,
+    url: &str,
+    lost: u32,
+) -> Result<Answer, ureq::Error> {
+    Ok(Answer {
+        status: response.status().as_u16(),
+        body: response.body_mut().read_to_vec()?,
+        lost,
+        headers: response.headers().clone(),
+        url: url.to_owned(),
+    })
 }
 
 impl Answer {

@@ -47,7 +47,12 @@ pub struct Order {
 impl Stack {
     /// Prepares a reservation of a journey at a time of its own, and the faults that its fate needs.
     pub fn order(&self, fate: Fate, journey: Value) -> Order {
-        let (mut body, key) = (at_its_own_time(journey), unique("orden"));
+        self.order_on(fate, at_its_own_time(journey))
+    }
+
+    /// Prepares a reservation of these flights, and the faults that its fate needs.
+    pub fn order_on(&self, fate: Fate, mut body: Value) -> Order {
+        let key = unique("orden");
         match fate {
             Fate::Good | Fate::Cancelled => {}
             Fate::Declined => body = paid_with(body, "tok_rechazada"),
@@ -67,14 +72,19 @@ impl Stack {
 }
 
 impl Api {
-    /// Makes the reservation, and cancels it if that is its fate. Also returns how many answers were lost.
-    pub fn insist(&self, order: &Order) -> (Booked, u32) {
+    /// Makes the reservation. Also returns how many answers were lost.
+    pub fn place(&self, order: &Order) -> (Booked, u32) {
         let headers = [("Idempotency-Key", order.key.as_str())];
         let answer = self.book(order.body.to_string().as_bytes(), &headers);
-        let booked = Booked::from(&answer);
+        (Booked::from(&answer), answer.lost)
+    }
+
+    /// Makes the reservation, and cancels it if that is its fate. Also returns how many answers were lost.
+    pub fn insist(&self, order: &Order) -> (Booked, u32) {
+        let (booked, lost) = self.place(order);
         if order.fate == Fate::Cancelled {
             self.cancel(booked.id, &json!({})).accepted();
         }
-        (booked, answer.lost)
+        (booked, lost)
     }
 }

@@ -1,6 +1,16 @@
 //! The processes of functions, if the runtime starts them on this machine.
 
-use std::{collections::BTreeMap, env, fs, process::Command};
+use std::{
+    collections::BTreeMap,
+    env, fs,
+    process::Command,
+    sync::atomic::{AtomicBool, Ordering},
+    thread,
+    time::Duration,
+};
+
+use alpes_ports::Randomness;
+use twins::SeededRandomness;
 
 use crate::setting;
 
@@ -36,4 +46,25 @@ pub fn processes() -> BTreeMap<String, Vec<String>> {
 pub fn kill(pid: &str) -> bool {
     let kill = Command::new("kill").args(["-KILL", pid]).output();
     kill.unwrap().status.success()
+}
+
+/// Kills one process after the other until `stop` is set, a process every `pause` on average. Returns how many processes
+/// of each function were killed.
+pub fn kill_at_random(seed: u64, pause: Duration, stop: &AtomicBool) -> BTreeMap<String, usize> {
+    let dice = SeededRandomness::new(seed);
+    let mut killed = BTreeMap::new();
+    while !stop.load(Ordering::Relaxed) {
+        thread::sleep(pause.mul_f64(2.0 * dice.fraction()));
+        let alive: Vec<_> = processes().into_iter().collect();
+        let pick = |count: usize| usize::try_from(dice.bits()).unwrap() % count;
+        if alive.is_empty() {
+            continue;
+        }
+        // Pick each function equally often, whatever its number of processes.
+        let (function, processes) = &alive[pick(alive.len())];
+        if kill(&processes[pick(processes.len())]) {
+            *killed.entry(function.clone()).or_default() += 1;
+        }
+    }
+    killed
 }

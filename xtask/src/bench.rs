@@ -49,7 +49,7 @@ pub fn bench(workspace: &Workspace, words: &Words) -> Result<()> {
     let program = build_bench(workspace)?;
 
     let port = port.map_or_else(free_port, Ok)?;
-    on_own_runtime(workspace, "bench", port, &zips, |target| {
+    on_own_runtime(workspace, "bench", port, &zips, |_, target| {
         measure(workspace, &program, target, &measured, quick)
     })?;
     note("written: docs/benchmarks.md and .local/bench.json");

@@ -113,7 +113,6 @@ impl Stack<'_> {
         for (name, value) in [
             ("RUST_LOG", "info".to_owned()),
             ("ALPES_ENVIRONMENT", self.environment.to_owned()),
-            ("ALPES_PARTIAL_BATCH", "true".to_owned()),
             ("ALPES_EVENTS_STREAM", output("EventsStream")?),
             ("ALPES_STREAMS_TABLE", output("StreamsTable")?),
             ("ALPES_VIEWS_TABLE", output("ViewsTable")?),

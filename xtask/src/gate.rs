@@ -26,6 +26,10 @@ pub fn test(workspace: &Workspace, words: &Words) -> Result<()> {
         };
         return at_endpoint(workspace, &endpoint, build);
     }
+    if words.flag("--crash") {
+        let functions = for_local_runtime(workspace, &workspace.functions()?)?;
+        return crash(workspace, &functions);
+    }
     let quick = words.flag("--quick");
     if !quick {
         // Python is needed only after everything has been compiled, so a missing Python is reported before that.
@@ -39,6 +43,7 @@ pub fn test(workspace: &Workspace, words: &Words) -> Result<()> {
     dependencies(workspace)?;
     infrastructure(workspace)?;
     simulation(workspace)?;
+    local_runtime_rules(workspace)?;
     end_to_end(workspace)?;
     if words.flag("--all") {
         benchmark(workspace)?;
@@ -187,14 +192,49 @@ fn benchmark(workspace: &Workspace) -> Result<()> {
     cargo_step(workspace, "lints of the benchmark", &clippy)
 }
 
+/// Shows AWS's rules on the local runtime, with real processes. The tests take a minute, in which records grow old, and
+/// print each rule with what was seen.
+fn local_runtime_rules(workspace: &Workspace) -> Result<()> {
+    let mut tests = vec!["test", "--quiet", "--package", "alpes-local"];
+    tests.extend(["--package", "bisect", "--tests", "--", "--ignored"]);
+    cargo_step(workspace, "the local runtime by AWS's rules", &tests)
+}
+
 /// Runs the end-to-end tests on a local runtime that this step starts and stops.
 fn end_to_end(workspace: &Workspace) -> Result<()> {
     let functions = for_local_runtime(workspace, &workspace.functions()?)?;
-    on_own_runtime(workspace, "test", free_port()?, &functions, |target| {
+    on_own_runtime(workspace, "test", free_port()?, &functions, |_, target| {
         let name = "end to end, on the local runtime";
         e2e(workspace, target, name, THREADS_HERE)
     })?;
+    crash(workspace, &functions)?;
     documents(workspace)
+}
+
+/// Runs the test that kills its local runtime and starts it again, many times. The test gets the runtime's command line.
+fn crash(workspace: &Workspace, functions: &Path) -> Result<()> {
+    on_own_runtime(
+        workspace,
+        "crash",
+        free_port()?,
+        functions,
+        |runtime, target| {
+            step(
+                "end to end, with kill -9 of the local runtime and of functions",
+                || {
+                    let mut tests = command(cargo(), &["test", "--quiet", "--package", "e2e"]);
+                    tests.args(["--test", "crash", "--", "--ignored"]);
+                    tests.env(
+                        "ALPES_LOCAL_RUNTIME",
+                        runtime.words(workspace, Life::WithUs),
+                    );
+                    run(tests
+                        .current_dir(&workspace.root)
+                        .envs(target.variables.iter().cloned()))
+                },
+            )
+        },
+    )
 }
 
 /// Runs the commands of the README, the guides and the tutorials as written, each document on a local runtime that it
@@ -217,7 +257,7 @@ pub fn on_own_runtime(
     name: &str,
     port: u16,
     artifacts: &Path,
-    work: impl FnOnce(&Target) -> Result<()>,
+    work: impl FnOnce(&Runtime<'_>, &Target) -> Result<()>,
 ) -> Result<()> {
     let endpoint = Endpoint::local(port);
     let folder = workspace
@@ -242,7 +282,7 @@ pub fn on_own_runtime(
     let outputs = runtime.outputs();
     let result = outputs
         .and_then(|outputs| stack.target(&outputs))
-        .and_then(|target| work(&target));
+        .and_then(|target| work(&runtime, &target));
     local_runtime::stop(&folder)?;
     drop(process);
     match result {

@@ -1,13 +1,17 @@
 //! Starts and stops the local runtime: one background process, found by its pid file.
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::fs::{self, File};
+use std::iter;
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
+
+use serde_json::json;
 
 use crate::failure::{Explain, Result, fail};
 use crate::http::request;
@@ -107,12 +111,11 @@ impl Runtime<'_> {
             .explain(format!("Cannot make {}", self.folder.display()))?;
         let log =
             File::create(self.folder.join("log")).explain("Cannot make the runtime's log file")?;
-        let mut program = self.program(workspace);
-        if life == Life::WithUs {
-            program.arg("--until-stdin-ends").stdin(Stdio::piped());
-        } else {
-            program.stdin(Stdio::null());
-        }
+        let mut program = self.program(workspace, life);
+        program.stdin(match life {
+            Life::WithUs => Stdio::piped(),
+            Life::Background => Stdio::null(),
+        });
         program.stdout(
             log.try_clone()
                 .explain("Cannot write the runtime's log file")?,
@@ -140,7 +143,16 @@ impl Runtime<'_> {
         Ok(child)
     }
 
-    fn program(&self, workspace: &Workspace) -> Command {
+    /// The words of the command that starts this runtime, in JSON, for a program that kills the runtime and starts it
+    /// again on the same port and data.
+    pub fn words(&self, workspace: &Workspace, life: Life) -> String {
+        let program = self.program(workspace, life);
+        let words = iter::once(program.get_program()).chain(program.get_args());
+        let words: Vec<_> = words.map(OsStr::to_string_lossy).collect();
+        json!(words).to_string()
+    }
+
+    fn program(&self, workspace: &Workspace, life: Life) -> Command {
         let mut program = command(workspace.runtime(), &["up", "--stack", STACK]);
         program.arg("--template");
         program.arg(workspace.path("infra/template.yaml"));
@@ -149,6 +161,9 @@ impl Runtime<'_> {
         program.args(["--port", &self.endpoint.port.to_string()]);
         for parameter in PARAMETERS {
             program.args(["--parameter", parameter]);
+        }
+        if life == Life::WithUs {
+            program.arg("--until-stdin-ends");
         }
         program
     }

@@ -39,6 +39,7 @@ const AIRLINE: &str = "shared/airline/";
 const AIRLINE_TESTING: &str = "shared/airline/http-testing";
 const FUNCTIONS: &str = "functions/";
 const EXAMPLES: &str = "examples/";
+const LOCAL_RUNTIME: &str = "alpes-local";
 
 /// The wings of the workspace, and the allowed directions of dependencies between them. A crate belongs to the first
 /// wing whose folder contains it. Folders
@@ -77,7 +78,7 @@ const WINGS: [Wing; 7] = [
     Wing {
         folder: EXAMPLES,
         knows: &[ENGINE],
-        tests_know: &[AWS_RULES, TESTING],
+        tests_know: &[AWS_RULES, TESTING, LOCAL_RUNTIME],
     },
 ];
 

@@ -8,7 +8,7 @@
 //! longer has keeps its data, as with the deletion policy `Retain`. Resources of all other kinds are removed if an earlier
 //! deployment declared them and this one does not.
 
-use std::path::Path;
+use std::{collections::BTreeMap, path::Path};
 
 use super::{
     Plan, convert,
@@ -45,6 +45,14 @@ impl Plan {
         remove_others(&all, services, &declared).await
     }
 
+    /// The aliases of a function by name, each with its version.
+    fn aliases_of(&self, function: &str) -> BTreeMap<String, String> {
+        let aliases = self.aliases.iter();
+        let own = aliases.filter(|alias| alias.function == function);
+        own.map(|alias| (alias.name.clone(), alias.version.clone()))
+            .collect()
+    }
+
     /// The resources in the order of dependence, so that nothing refers to what is not there yet.
     fn resources(&self, artifacts: &Path) -> Result<Vec<Box<dyn Resource>>, Failed> {
         let mut all: Vec<Box<dyn Resource>> = vec![];
@@ -59,7 +67,9 @@ impl Plan {
         all.extend(self.parameters.iter().cloned().map(boxed));
         for function in &self.functions {
             let spec = convert::function(function, artifacts);
-            all.push(boxed(spec.map_err(of(&function.name))?));
+            let mut spec = spec.map_err(of(&function.name))?;
+            spec.aliases = self.aliases_of(&function.name);
+            all.push(boxed(spec));
         }
         all.extend(self.subscriptions.iter().cloned().map(boxed));
         let mappings = self.stream_mappings.iter();
@@ -81,9 +91,13 @@ fn boxed(resource: impl Resource + 'static) -> Box<dyn Resource> {
 
 fn asked(resource: &dyn Resource) -> Result<Asked, Failed> {
     let id = resource.id();
-    let text = resource.asked().map_err(of(&id))?;
+    let properties = resource.asked().map_err(of(&id))?;
     let kind = resource.kind();
-    Ok(Asked { kind, id, text })
+    Ok(Asked {
+        kind,
+        id,
+        properties,
+    })
 }
 
 /// Brings a service to what is asked of it, unless an earlier deployment asked for the same and it is still there.

@@ -42,6 +42,7 @@ pub fn function(function: &Function, artifacts: &Path) -> Result<FunctionSpec, A
             max_age_seconds: asynchronous.max_age_seconds,
             on_success: asynchronous.on_success.clone(),
             on_failure: asynchronous.on_failure.clone(),
+            dead_letter: asynchronous.dead_letter.clone(),
         },
         ..FunctionSpec::new(&function.name, code)
     })

@@ -20,7 +20,7 @@ pub struct Asked {
     /// What tells the resource from others of its kind.
     pub id: String,
     /// Everything that the template asks for, as JSON.
-    pub text: String,
+    pub properties: String,
 }
 
 /// The resources of the last deployment, also if it failed, and of those before that are not removed yet.
@@ -42,8 +42,13 @@ impl<'a> Declared<'a> {
                 "INSERT INTO deploy_resource (kind, id) VALUES (?1, ?2)
                  ON CONFLICT DO UPDATE SET asked = NULL WHERE asked IS NOT ?3",
             )?;
-            for Asked { kind, id, text } in all {
-                declare.execute([kind.name(), id, text])?;
+            for Asked {
+                kind,
+                id,
+                properties,
+            } in all
+            {
+                declare.execute([kind.name(), id, properties])?;
             }
             Ok(())
         })
@@ -55,8 +60,12 @@ impl<'a> Declared<'a> {
             let mut query = connection.prepare_cached(
                 "SELECT asked IS ?3 FROM deploy_resource WHERE kind = ?1 AND id = ?2",
             )?;
-            let Asked { kind, id, text } = asked;
-            let made = query.query_row([kind.name(), id, text], |row| row.get(0));
+            let Asked {
+                kind,
+                id,
+                properties,
+            } = asked;
+            let made = query.query_row([kind.name(), id, properties], |row| row.get(0));
             Ok(made.optional()?.unwrap_or(false))
         })
     }
@@ -67,8 +76,12 @@ impl<'a> Declared<'a> {
             let mut update = transaction.prepare_cached(
                 "UPDATE deploy_resource SET asked = ?3 WHERE kind = ?1 AND id = ?2",
             )?;
-            let Asked { kind, id, text } = asked;
-            update.execute([kind.name(), id, text])?;
+            let Asked {
+                kind,
+                id,
+                properties,
+            } = asked;
+            update.execute([kind.name(), id, properties])?;
             Ok(())
         })
     }

@@ -8,6 +8,7 @@ use std::{
 use template::{Properties, Resource, Stack, Template, TemplateError};
 
 use super::{Function, Plan, Stream, apis::Route};
+use crate::names::FunctionName;
 
 /// The template that is being added to the plan.
 pub(super) struct Source<'a> {
@@ -92,14 +93,15 @@ impl Draft {
         property: &str,
     ) -> Result<(&Function, Option<String>), TemplateError> {
         let text = set.required(property)?;
-        let (name, qualifier) = function_name(&text);
+        let FunctionName { name, qualifier } = FunctionName::parse(&text)
+            .map_err(|_| set.must(property, "the name or the ARN of a function"))?;
         let found = self
             .plan
             .functions
             .iter()
             .find(|function| function.name == name);
         let missing = || TemplateError::dangling(set.place(property), format!("function {name}"));
-        Ok((found.ok_or_else(missing)?, qualifier.map(str::to_owned)))
+        Ok((found.ok_or_else(missing)?, qualifier))
     }
 
     /// The version to which a qualifier of a function leads.
@@ -110,14 +112,5 @@ impl Draft {
         let mut aliases = self.plan.aliases.iter();
         let alias = aliases.find(|alias| alias.function == function && alias.name == qualifier);
         alias.map_or(qualifier, |alias| &alias.version).to_owned()
-    }
-}
-
-/// The name and the qualifier in a function's name, `name:qualifier`, or ARN.
-fn function_name(text: &str) -> (&str, Option<&str>) {
-    let name = text.split_once(":function:").map_or(text, |(_, name)| name);
-    match name.split_once(':') {
-        Some((name, qualifier)) => (name, Some(qualifier)),
-        None => (name, None),
     }
 }

@@ -15,8 +15,8 @@ pub struct Topic {
     pub name: String,
     /// The ARN.
     pub arn: String,
-    /// The name that subscribers see.
-    pub display_name: Option<String>,
+    /// The attributes of `CreateTopic`, for example `DisplayName` or `FifoTopic`.
+    pub attributes: BTreeMap<String, String>,
 }
 
 /// A subscription to a topic.
@@ -43,9 +43,6 @@ pub struct Queue {
     pub attributes: BTreeMap<String, String>,
 }
 
-/// The reason for refusing FIFO queues and topics.
-const NO_FIFO: &str = "this runtime has no FIFO queues and topics";
-
 pub(super) fn topic(
     resource: &Resource,
     _: &Source<'_>,
@@ -59,12 +56,12 @@ pub(super) fn topic(
         ];
         draft.skip(set, &without_meaning);
         draft.skip(set, &["SignatureVersion", "Tags", "TracingConfig"]);
-        set.refuse_true("FifoTopic", NO_FIFO)?;
-        set.text("TopicName")?;
+        let mut attributes = attributes(set, &["DisplayName", "FifoThroughputScope"], &[])?;
+        attributes.extend(fifo(set, "FifoTopic", "TopicName")?);
         let topic = Topic {
             name: resource.name.clone(),
             arn: resource.arn.clone().unwrap_or_default(),
-            display_name: set.text("DisplayName")?,
+            attributes,
         };
         let subscriptions = set.each("Subscription", |inline| {
             Ok(Subscription {
@@ -151,26 +148,64 @@ pub(super) fn queue(
         let without_meaning = ["KmsDataKeyReusePeriodSeconds", "KmsMasterKeyId"];
         draft.skip(set, &without_meaning);
         draft.skip(set, &["SqsManagedSseEnabled", "Tags"]);
-        set.refuse_true("FifoQueue", NO_FIFO)?;
-        set.text("QueueName")?;
-        let plain = [
+        let numbers = [
             "DelaySeconds",
             "MaximumMessageSize",
             "MessageRetentionPeriod",
             "ReceiveMessageWaitTimeSeconds",
             "VisibilityTimeout",
         ];
-        for number in plain {
+        for number in numbers {
             set.number::<u32>(number)?;
         }
+        let texts = ["DeduplicationScope", "FifoThroughputLimit"];
+        let documents = ["RedrivePolicy", "RedriveAllowPolicy"];
+        let mut attributes = attributes(set, &[&numbers[..], &texts].concat(), &documents)?;
+        attributes.extend(fifo(set, "FifoQueue", "QueueName")?);
         Ok(Queue {
             name: resource.name.clone(),
             arn: resource.arn.clone().unwrap_or_default(),
-            attributes: attributes(set, &plain, &["RedrivePolicy", "RedriveAllowPolicy"])?,
+            attributes,
         })
     })?;
     draft.plan.queues.push(queue);
     Ok(())
+}
+
+/// The truth values of a queue or topic. `switch` makes it a FIFO one, for which its name must end in `.fifo`. AWS
+/// generates names with this end too, and the runtime does not.
+fn fifo(
+    set: &Properties<'_>,
+    switch: &str,
+    name: &str,
+) -> Result<BTreeMap<String, String>, TemplateError> {
+    let is_fifo = set.truth(switch)?.unwrap_or(false);
+    let has_end = set
+        .text(name)?
+        .is_some_and(|name| name.strip_suffix(".fifo").is_some());
+    if is_fifo && !has_end {
+        return Err(set.must(
+            name,
+            &format!("a name that ends in .fifo, since {switch} is true"),
+        ));
+    }
+    if has_end && !is_fifo {
+        return Err(set.must(
+            name,
+            &format!("a name that does not end in .fifo, unless {switch} is true"),
+        ));
+    }
+    let by_content = "ContentBasedDeduplication";
+    // For a standard queue or topic, AWS's APIs refuse even the value false.
+    let by_content = [(
+        by_content,
+        set.truth(by_content)?.filter(|value| is_fifo || *value),
+    )];
+    let switches = [(switch, is_fifo.then_some(true))]
+        .into_iter()
+        .chain(by_content);
+    let given = switches.filter_map(|(name, value)| Some((name.to_owned(), value?.to_string())));
+    Ok(given.collect())
 }
 
 /// Attributes in the form of the services' APIs, where every value is a text, and a document is a text in JSON.

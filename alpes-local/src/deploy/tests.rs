@@ -1,10 +1,6 @@
 //! Deployments, one after the other, to the real services.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::{fs, path::PathBuf, sync::Arc};
 
 use http::Method;
 use serde_json::{Value, json};
@@ -32,6 +28,7 @@ Resources:
       Handler: bootstrap
       CodeUri: work.zip
       Timeout: 20
+      AutoPublishAlias: live
       Events:
         Jobs: { Type: SQS, Properties: { Queue: !GetAtt Jobs.Arn, BatchSize: 5 } }
         Beat: { Type: Schedule, Properties: { Name: beat, Schedule: rate(1 hour) } }
@@ -72,10 +69,9 @@ impl World {
         self.folder.join("artifacts")
     }
 
-    /// Replaces the code of the function. An earlier file is unlinked, since the runtime may have linked it.
+    /// Writes the code of the function to the folder of artifacts.
     fn write_code(&self, text: &str) {
         let folder = self.artifacts().join("work");
-        let _ = fs::remove_dir_all(&folder);
         fs::create_dir_all(&folder).unwrap();
         fs::write(folder.join("bootstrap"), text).unwrap();
     }
@@ -175,12 +171,8 @@ impl World {
     }
 
     fn end(self) {
-        remove(&self.folder);
+        fs::remove_dir_all(&self.folder).unwrap();
     }
-}
-
-fn remove(folder: &Path) {
-    fs::remove_dir_all(folder).unwrap();
 }
 
 fn sale() -> Value {

@@ -10,7 +10,7 @@ use dynoxide::{
 };
 use rusqlite::params;
 
-use super::{DynamoDb, run, tokens};
+use super::{DynamoDb, commits::in_one_commit, run, tokens};
 use crate::names::now_millis;
 
 /// Without this index, each write to a table with a stream reads all records of the stream.
@@ -112,7 +112,7 @@ fn sweep_page(
         let item: Item = serde_json::from_str(&item)
             .map_err(|error| DynoxideError::InternalServerError(error.to_string()))?;
         if is_expired(&item, attribute, now) {
-            delete(storage, &table, &item)?;
+            in_one_commit(storage, || delete(storage, &table, &item))?;
             deleted += 1;
         }
         last = Some((partition, sort));

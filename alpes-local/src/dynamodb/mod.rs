@@ -6,6 +6,7 @@
 //! tokens that survive the process, atomic creation of tables, and the expiry of items and stream records.
 
 mod answer;
+mod commits;
 mod ensure;
 mod expiry;
 mod items;
@@ -20,17 +21,21 @@ mod transactions;
 
 use std::{
     pin::pin,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard},
     task::{Context, Poll, Waker},
 };
 
 use dynoxide::{DynoxideError, actions::vector_lifecycle::VectorIndexLifecycle, storage::Storage};
-use tokio::runtime::{Handle, RuntimeFlavor};
 
 pub use answer::Answer;
 
 use self::{items::KeySchemas, locks::Locks, tokens::Tokens};
-use crate::{error::AwsError, http::Response, store::Store};
+use crate::{
+    error::AwsError,
+    http::Response,
+    store::Store,
+    waiting::{aside, lock},
+};
 
 /// The operations whose time does not grow with a table.
 const QUICK: [&str; 6] = [
@@ -104,7 +109,9 @@ impl DynamoDb {
     }
 
     fn storage(&self) -> MutexGuard<'_, Storage> {
-        self.storage.lock().unwrap_or_else(PoisonError::into_inner)
+        let storage = lock(&self.storage);
+        commits::forget_unfinished(&storage);
+        storage
     }
 
     /// Runs `act` while this connection has the turn to write.
@@ -138,16 +145,6 @@ fn run<T>(action: impl Future<Output = dynoxide::Result<T>>) -> dynoxide::Result
         Poll::Pending => Err(DynoxideError::InternalServerError(
             "an action of the storage waits".to_owned(),
         )),
-    }
-}
-
-/// Runs work that may take long, without holding up other tasks of this thread where the runtime can move them.
-fn aside<T>(work: impl FnOnce() -> T) -> T {
-    match Handle::try_current() {
-        Ok(runtime) if runtime.runtime_flavor() == RuntimeFlavor::MultiThread => {
-            tokio::task::block_in_place(work)
-        }
-        _ => work(),
     }
 }
 

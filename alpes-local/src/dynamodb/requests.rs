@@ -5,6 +5,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, error::Category};
 
 use super::Answer;
+use crate::input::lower_first;
 
 /// Members that AWS has and this runtime lacks, by operation.
 const LACKING: [(&str, &[&str]); 4] = [
@@ -190,12 +191,6 @@ fn unmarked(message: &str) -> Answer {
 
 fn quoted<'a>(message: &'a str, start: &str) -> Option<&'a str> {
     message.strip_prefix(start)?.split('`').next()
-}
-
-fn lower_first(name: &str) -> String {
-    let mut letters = name.chars();
-    let first = letters.next().map(|first| first.to_ascii_lowercase());
-    first.into_iter().chain(letters).collect()
 }
 
 /// DynamoDB's words for a value of the wrong type. `found` and `wanted` are serde's words.

@@ -13,7 +13,7 @@ use dynoxide::{
     streams::LOCAL_REGION,
 };
 
-use super::{Answer, DynamoDb, requests::Call, run};
+use super::{Answer, DynamoDb, commits::in_one_commit, requests::Call, run};
 use crate::names::REGION;
 
 impl DynamoDb {
@@ -23,7 +23,7 @@ impl DynamoDb {
         let mut reply = self.writing(|storage| {
             refuse_taken(storage, &name)?;
             self.keys.forget(&name);
-            atomically(storage, || run(create_table::execute(storage, request)))
+            in_one_commit(storage, || run(create_table::execute(storage, request)))
         })?;
         with_our_region(&mut reply.table_description);
         Ok(serde_json::to_string(&reply)?)
@@ -34,10 +34,10 @@ impl DynamoDb {
         let name = request.table_name.clone();
         let mut reply = self.writing(|storage| {
             self.keys.forget(&name);
-            atomically(storage, || {
+            in_one_commit(storage, || {
                 let reply = run(delete_table::execute(storage, request, &self.vectors))?;
                 forget_stream(storage, &name)?;
-                Ok(reply)
+                Ok::<_, DynoxideError>(reply)
             })
         })?;
         with_our_region(&mut reply.table_description);
@@ -53,12 +53,12 @@ impl DynamoDb {
             .map(|stream| stream.stream_enabled);
         let mut reply = self.writing(|storage| {
             refuse_stream(storage, &name, streams)?;
-            let reply = run(update_table::execute(storage, request, &self.vectors))?;
-            // The next stream of the table must not begin with the records of this one.
-            if streams == Some(false) {
+            // A new stream must not begin with the records of the one before it. They go first, in a commit of their
+            // own: if the process dies in between, the table has no stream and no old records.
+            if streams == Some(true) {
                 forget_stream(storage, &name)?;
             }
-            Ok::<_, DynoxideError>(reply)
+            run(update_table::execute(storage, request, &self.vectors))
         })?;
         with_our_region(&mut reply.table_description);
         Ok(serde_json::to_string(&reply)?)
@@ -91,19 +91,6 @@ fn refuse_stream(storage: &Storage, name: &str, enable: Option<bool>) -> dynoxid
 fn forget_stream(storage: &Storage, table: &str) -> rusqlite::Result<usize> {
     let connection = storage.conn();
     connection.execute("DELETE FROM _stream_records WHERE table_name = ?", [table])
-}
-
-/// Runs an action in one transaction: `dynoxide` itself makes and deletes a table in several.
-fn atomically<T>(
-    storage: &Storage,
-    action: impl FnOnce() -> dynoxide::Result<T>,
-) -> dynoxide::Result<T> {
-    storage.begin_transaction()?;
-    let result = action().and_then(|done| storage.commit().map(|()| done));
-    if result.is_err() && !storage.conn().is_autocommit() {
-        storage.rollback()?;
-    }
-    result
 }
 
 /// Refuses a name that the data file has already. `dynoxide` keeps a table's items in an SQLite table of the same

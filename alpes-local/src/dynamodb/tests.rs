@@ -152,6 +152,48 @@ fn what_was_written_is_there_after_a_restart() {
 }
 
 #[test]
+fn a_transaction_and_its_token_are_in_one_commit() {
+    let db = in_memory();
+    with_table(&db);
+    let tokens = |statement: &str| db.storage().conn().execute_batch(statement).unwrap();
+    tokens("ALTER TABLE dynamodb_tokens RENAME TO elsewhere");
+    let first = transaction("t", &[item("1", "x")]);
+    let failed = ask(&db, "TransactWriteItems", &first).unwrap_err();
+    assert_eq!(code(&failed), "InternalServerError");
+    assert_eq!(get(&db, "1"), Value::Null, "no token, no transaction");
+    tokens("ALTER TABLE elsewhere RENAME TO dynamodb_tokens");
+    for _ in 0..2 {
+        assert_eq!(ask(&db, "TransactWriteItems", &first), Ok(json!({})));
+    }
+    let cancelled = transaction("u", &[item("2", "x"), item("1", "y")]);
+    let cancelled = ask(&db, "TransactWriteItems", cancelled).unwrap_err();
+    assert_eq!(code(&cancelled), "TransactionCanceledException");
+    assert_eq!(get(&db, "2"), Value::Null);
+    put(&db, item("2", "transactions end as before"));
+    assert!(db.storage().conn().is_autocommit());
+}
+
+#[test]
+fn a_panic_within_a_transaction_leaves_none_open() {
+    let db = in_memory();
+    with_table(&db);
+    let broken = std::panic::AssertUnwindSafe(|| {
+        db.writing(|storage| {
+            commits::in_one_commit::<(), DynoxideError>(storage, || {
+                let put = json!({"TableName": "things", "Item": item("1", "half done")});
+                let put = serde_json::from_value(put).unwrap();
+                run(dynoxide::actions::put_item::execute(storage, put)).unwrap();
+                panic!("a fault of dynoxide")
+            })
+        })
+    });
+    assert!(std::panic::catch_unwind(broken).is_err());
+    assert_eq!(get(&db, "1"), Value::Null);
+    put(&db, item("1", "whole"));
+    assert_eq!(get(&db, "1"), item("1", "whole"));
+}
+
+#[test]
 fn the_journal_is_the_stores() {
     let folder = Folder::new();
     let db = folder.open();

@@ -1,8 +1,8 @@
 //! The tokens of transactions: a transaction that comes again with its token within ten minutes is answered and not
 //! executed again, also after a restart.
 //!
-//! A token is written right after its transaction, in a commit of its own. If the process dies between the two commits,
-//! before the client has its answer, the client's repetition executes again, as if its token had expired.
+//! A token is written in the commit of its transaction. So if the process dies before the client has its answer, the
+//! client's repetition executes if and only if the transaction did not.
 
 use std::{
     collections::HashSet,
@@ -12,10 +12,9 @@ use std::{
 use dynoxide::{DynoxideError, storage::Storage};
 use rusqlite::{Connection, OptionalExtension, params};
 use serde::Serialize;
-use sha2::{Digest, Sha256};
 
-use super::{Answer, DynamoDb};
-use crate::names::now_millis;
+use super::{Answer, DynamoDb, commits::in_one_commit};
+use crate::{digest::sha256, names::now_millis};
 
 pub(super) const SCHEMA: &str = "CREATE TABLE IF NOT EXISTS dynamodb_tokens (
     operation TEXT NOT NULL, token TEXT NOT NULL, request BLOB NOT NULL, reply TEXT NOT NULL, at INTEGER NOT NULL,
@@ -47,7 +46,7 @@ impl Token {
         Ok(Some(Self {
             operation: operation.to_owned(),
             name: name.to_owned(),
-            request: Sha256::digest(request).to_vec(),
+            request: sha256(request),
         }))
     }
 
@@ -142,9 +141,11 @@ impl DynamoDb {
             if let Some(reply) = token.reply(storage.conn())? {
                 return Ok(Once::Repeated(reply));
             }
-            let reply = execute(storage)?;
-            token.keep(storage.conn(), &reply)?;
-            Ok(Once::First(reply))
+            in_one_commit(storage, || {
+                let reply = execute(storage)?;
+                token.keep(storage.conn(), &reply)?;
+                Ok(Once::First(reply))
+            })
         })
     }
 }

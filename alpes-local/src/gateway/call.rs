@@ -11,6 +11,7 @@ use super::{
     routes::Found,
 };
 use crate::{
+    clock::{Clock, SystemClock},
     http::Request,
     names::{ACCOUNT, REGION, arn},
     router::Credential,
@@ -37,7 +38,7 @@ pub(super) struct Call<'a> {
 
 impl<'a> Call<'a> {
     pub(super) fn new(api: &'a Api, path: &str, request: &'a Request) -> Self {
-        let at = Timestamp::now();
+        let at = SystemClock.now();
         Self {
             api,
             request,

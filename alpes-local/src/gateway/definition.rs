@@ -3,7 +3,6 @@
 use std::{collections::BTreeMap, fmt::Display};
 
 use serde_json::{Map, Value};
-use sha2::{Digest, Sha256};
 
 use super::{
     ApiInfo, ApiSpec,
@@ -13,7 +12,7 @@ use super::{
     routes::{ANY, METHODS, Resource, Routes},
     security::Security,
 };
-use crate::error::AwsError;
+use crate::{digest::sha256, error::AwsError};
 
 /// How the names of API Gateway's extensions begin.
 const EXTENSION: &str = "x-amazon-apigateway-";
@@ -194,11 +193,7 @@ pub(super) fn members<'a>(
 
 /// An id in the form of API Gateway's ids of resources and deployments. Equal parts have the same id.
 fn short_id(parts: &[&str]) -> String {
-    let mut hash = Sha256::new();
-    for part in parts {
-        hash.update(part.as_bytes());
-        hash.update([0]);
-    }
+    let parts: String = parts.iter().flat_map(|part| [part, "\0"]).collect();
     let letter = |byte: u8| char::from_digit(u32::from(byte) % 36, 36).unwrap_or('0');
-    hash.finalize().into_iter().take(6).map(letter).collect()
+    sha256(parts).into_iter().take(6).map(letter).collect()
 }

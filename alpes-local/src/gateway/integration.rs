@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::{definition::Place, mock::Mock, security::Authorization};
-use crate::error::AwsError;
+use crate::{error::AwsError, names::FunctionName};
 
 /// How long API Gateway waits for a function by default.
 const DEFAULT_TIMEOUT: u64 = 29_000;
@@ -84,7 +84,9 @@ pub(super) fn function_of(uri: &Value, place: &Place) -> Result<String, AwsError
         let uri = uri.as_str().filter(|uri| uri.starts_with("arn:"))?;
         let (_, rest) = uri.split_once(":lambda:path/2015-03-31/functions/")?;
         let function = rest.strip_suffix("/invocations")?;
-        (!function.is_empty() && !function.contains("${")).then(|| function.to_owned())
+        FunctionName::parse(function)
+            .ok()
+            .map(|_| function.to_owned())
     };
     let rule = "must be arn:aws:apigateway:REGION:lambda:path/2015-03-31/functions/ARN/invocations";
     function().ok_or_else(|| place.error(format!("{uri} {rule}")))

@@ -1,5 +1,6 @@
 //! HTTP: requests and answers as services see them, and the server.
 
+mod guard;
 mod server;
 mod wire;
 
@@ -8,7 +9,9 @@ use http::{HeaderMap, Method};
 use http_body_util::{Channel, Either, Full};
 
 pub use server::{Handler, listen, serve};
-pub use wire::{Form, json_answer, json_error, query_error, xml_answer, xml_text};
+pub use wire::{
+    Form, json_answer, json_error, query_answer, query_error, xml_answer, xml_element, xml_text,
+};
 
 /// A request with its whole body.
 #[derive(Clone, Debug)]

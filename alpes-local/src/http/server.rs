@@ -3,12 +3,15 @@
 use std::{convert::Infallible, net::SocketAddr, sync::Arc};
 
 use async_trait::async_trait;
-use http_body_util::BodyExt;
+use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpStream};
 
 use super::{Request, Response, answer};
+
+/// The most bytes of a request's body. AWS's limits for each service are lower, except for S3's.
+const MOST_BYTES: usize = 256 * 1024 * 1024;
 
 /// Answers requests.
 #[async_trait]
@@ -58,8 +61,13 @@ async fn handle(
     handler: &dyn Handler,
 ) -> Response {
     let (head, body) = request.into_parts();
-    let Ok(body) = body.collect().await else {
-        return answer(400, "text/plain", "the request's body ended early");
+    let body = match Limited::new(body, MOST_BYTES).collect().await {
+        Ok(body) => body,
+        Err(error) if error.is::<LengthLimitError>() => {
+            let text = format!("the body has more than {MOST_BYTES} bytes");
+            return answer(413, "text/plain", text);
+        }
+        Err(_) => return answer(400, "text/plain", "the request's body ended early"),
     };
     let request = Request {
         method: head.method,
@@ -69,5 +77,10 @@ async fn handle(
         body: body.to_bytes(),
         peer,
     };
+    if !request.is_for_this_machine() {
+        let host = request.header("host").unwrap_or_default();
+        let text = format!("{host} is no name of this machine, to which alone this port answers");
+        return answer(403, "text/plain", text);
+    }
     handler.handle(request).await
 }

@@ -87,6 +87,19 @@ pub fn xml_answer(status: u16, body: String) -> Response {
     response
 }
 
+/// The whole answer of a service of the query protocol to an action. `result` is the XML inside of the result; `None` if
+/// the action has no result.
+#[must_use]
+pub fn query_answer(namespace: &str, action: &str, result: Option<&str>) -> String {
+    let result = result.map(|result| format!("<{action}Result>{result}</{action}Result>"));
+    let id = Uuid::new_v4();
+    format!(
+        "<{action}Response xmlns=\"{namespace}\">{}<ResponseMetadata><RequestId>{id}</RequestId></ResponseMetadata>\
+         </{action}Response>",
+        result.unwrap_or_default()
+    )
+}
+
 /// An error of a service of the query protocol, for example SNS.
 #[must_use]
 pub fn query_error(namespace: &str, error: &AwsError) -> Response {
@@ -102,6 +115,12 @@ pub fn query_error(namespace: &str, error: &AwsError) -> Response {
          <Message>{message}</Message></Error><RequestId>{id}</RequestId></ErrorResponse>"
     );
     xml_answer(error.status, body)
+}
+
+/// An element in XML with a text.
+#[must_use]
+pub fn xml_element(name: &str, text: &str) -> String {
+    format!("<{name}>{}</{name}>", xml_text(text))
 }
 
 /// A text in XML.

@@ -7,13 +7,12 @@ use super::{
     errors::{invalid_argument, no_stream},
     fields::{Fields, HASH_KEY, PARTITION_KEY, SEQUENCE_NUMBER},
     find_stream, hash,
-    json::set,
     number::Sequence,
     stream::Stream,
     streams::named_stream,
     tables::{self, Place},
 };
-use crate::{error::AwsError, names::ACCOUNT};
+use crate::{error::AwsError, input::put, names::ACCOUNT};
 
 /// The most bytes of a record's data: AWS's default of 1 MiB, and also what event source mappings take.
 const DATA_LIMIT: usize = 1 << 20;
@@ -169,7 +168,7 @@ fn describe(place: &Sequence) -> Value {
 
 fn with_encryption(mut answer: Value, encrypted: bool) -> Value {
     if encrypted {
-        set(&mut answer, "EncryptionType", "KMS");
+        put(&mut answer, "EncryptionType", "KMS");
     }
     answer
 }

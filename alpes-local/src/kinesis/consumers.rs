@@ -9,13 +9,17 @@ use super::{
     errors::{in_use, invalid_argument, limit_exceeded, not_found},
     fields::{ARN, Fields, NAME, TOKEN},
     find_stream,
-    json::{millis_as_seconds, set},
     number::Number,
     stream::{Stream, stream_arn},
     streams::stream_by_arn,
     tags, token,
 };
-use crate::{error::AwsError, names::ACCOUNT};
+use crate::{
+    error::AwsError,
+    input::{put, seconds},
+    names::ACCOUNT,
+    time::at_millis,
+};
 
 pub(super) const SCHEMA: &str = "
 CREATE TABLE IF NOT EXISTS kinesis_consumers (
@@ -29,6 +33,9 @@ CREATE TABLE IF NOT EXISTS kinesis_consumers (
 /// The most consumers of a stream.
 const LIMIT: usize = 20;
 const MOST_LISTED: u32 = 100;
+/// The status that AWS answers to a registration. The consumer can read at once all the same.
+const CREATING: &str = "CREATING";
+const ACTIVE: &str = "ACTIVE";
 
 struct Consumer {
     name: String,
@@ -56,7 +63,7 @@ impl Kinesis {
             tags::add(transaction, &consumer.arn(&stream.name), &tags)?;
             Ok::<_, AwsError>(consumer)
         })?;
-        Ok(json!({ "Consumer": consumer.describe(&stream.name) }))
+        Ok(json!({ "Consumer": consumer.describe(&stream.name, CREATING) }))
     }
 
     fn register(
@@ -125,8 +132,8 @@ impl Kinesis {
         let id = find_stream(&streams, &stream)?.id;
         let consumer = self.store.read(|connection| find(connection, id, &name))?;
         check_arn(fields, &consumer, &stream)?;
-        let mut description = consumer.describe(&stream);
-        set(&mut description, "StreamARN", stream_arn(&stream));
+        let mut description = consumer.describe(&stream, ACTIVE);
+        put(&mut description, "StreamARN", stream_arn(&stream));
         Ok(json!({ "ConsumerDescription": description }))
     }
 
@@ -156,7 +163,7 @@ impl Kinesis {
         consumers.truncate(limit);
         let described: Vec<_> = consumers
             .iter()
-            .map(|consumer| consumer.describe(name))
+            .map(|consumer| consumer.describe(name, ACTIVE))
             .collect();
         let mut answer = json!({ "Consumers": described });
         if let Some(last) = consumers.last().filter(|_| more) {
@@ -165,7 +172,7 @@ impl Kinesis {
                 after_consumer: last.name.clone(),
                 issued: self.now(),
             };
-            set(&mut answer, "NextToken", token::seal(&next)?);
+            put(&mut answer, "NextToken", token::seal(&next)?);
         }
         Ok(answer)
     }
@@ -185,12 +192,12 @@ impl Consumer {
         format!("{}/consumer/{}:{created}", stream_arn(stream), self.name)
     }
 
-    fn describe(&self, stream: &str) -> Value {
+    fn describe(&self, stream: &str, status: &str) -> Value {
         json!({
             "ConsumerName": self.name,
             "ConsumerARN": self.arn(stream),
-            "ConsumerStatus": "ACTIVE",
-            "ConsumerCreationTimestamp": millis_as_seconds(self.created.millis()),
+            "ConsumerStatus": status,
+            "ConsumerCreationTimestamp": seconds(at_millis(self.created.millis())),
         })
     }
 }

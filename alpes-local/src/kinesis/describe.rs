@@ -5,14 +5,16 @@ use serde_json::{Value, json};
 use super::{
     Kinesis, consumers,
     fields::{Fields, NAME},
-    find_stream,
-    json::{millis_as_seconds, set},
-    limits,
+    find_stream, limits,
     shard::{Shard, shard_number},
     stream::Stream,
     streams::named_stream,
 };
-use crate::error::AwsError;
+use crate::{
+    error::AwsError,
+    input::{put, seconds},
+    time::at_millis,
+};
 
 const MOST_DESCRIBED: u32 = 100;
 
@@ -37,8 +39,8 @@ impl Kinesis {
         );
         let shards = shards.iter().map(|shard| shard.describe(stream.id));
         let mut description = common(stream);
-        set(&mut description, "Shards", shards.collect::<Vec<_>>());
-        set(&mut description, "HasMoreShards", more);
+        put(&mut description, "Shards", shards.collect::<Vec<_>>());
+        put(&mut description, "HasMoreShards", more);
         Ok(json!({ "StreamDescription": description }))
     }
 
@@ -51,9 +53,9 @@ impl Kinesis {
             .store
             .read(|connection| consumers::names(connection, stream.id))?;
         let mut description = common(stream);
-        set(&mut description, "OpenShardCount", stream.open_count());
-        set(&mut description, "ConsumerCount", consumers.len());
-        set(&mut description, "MaxRecordSizeInKiB", 1024);
+        put(&mut description, "OpenShardCount", stream.open_count());
+        put(&mut description, "ConsumerCount", consumers.len());
+        put(&mut description, "MaxRecordSizeInKiB", 1024);
         Ok(json!({ "StreamDescriptionSummary": description }))
     }
 
@@ -89,13 +91,13 @@ fn common(stream: &Stream) -> Value {
         "StreamStatus": "ACTIVE",
         "StreamModeDetails": { "StreamMode": stream.mode.as_str() },
         "RetentionPeriodHours": stream.retention_hours,
-        "StreamCreationTimestamp": millis_as_seconds(stream.id.millis()),
+        "StreamCreationTimestamp": seconds(at_millis(stream.id.millis())),
         "EnhancedMonitoring": [{ "ShardLevelMetrics": [] }],
         "EncryptionType": "NONE",
     });
     if let Some(key) = &stream.encryption_key {
-        set(&mut description, "EncryptionType", "KMS");
-        set(&mut description, "KeyId", key.as_str());
+        put(&mut description, "EncryptionType", "KMS");
+        put(&mut description, "KeyId", key.as_str());
     }
     description
 }

@@ -6,7 +6,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::{Map, Value};
 
 use super::errors::invalid;
-use crate::error::AwsError;
+use crate::{error::AwsError, input::lower_first};
 
 /// The members of a structure in a request.
 pub(super) struct Fields<'a> {
@@ -308,10 +308,7 @@ impl<'a> Fields<'a> {
 
     /// The path as AWS writes it: names begin with a small letter.
     fn path_of(&self, name: &str) -> String {
-        let mut letters = name.chars();
-        let first = letters.next().map(|letter| letter.to_ascii_lowercase());
-        let name: String = first.into_iter().chain(letters).collect();
-        format!("{}{name}", self.path)
+        format!("{}{}", self.path, lower_first(name))
     }
 }
 

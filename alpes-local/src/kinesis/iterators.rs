@@ -1,6 +1,5 @@
 //! `GetShardIterator`: positions in shards.
 
-use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -14,7 +13,7 @@ use super::{
     streams::named_stream,
     token::{self, LIFE_MILLIS},
 };
-use crate::{error::AwsError, names::ACCOUNT};
+use crate::{error::AwsError, names::ACCOUNT, time::at_millis};
 
 /// The contents of a shard iterator.
 #[derive(Deserialize, Serialize)]
@@ -171,10 +170,9 @@ fn expired(issued: u64, now: u64) -> AwsError {
 
 /// A time as this error has it: `Thu Jan 22 01:22:02 UTC 2015`.
 fn in_words(millis: u64) -> String {
-    let time = i64::try_from(millis).ok();
-    let time = time.and_then(|millis| Timestamp::from_millisecond(millis).ok());
-    let time = time.unwrap_or(Timestamp::MAX);
-    time.strftime("%a %b %d %H:%M:%S UTC %Y").to_string()
+    at_millis(millis)
+        .strftime("%a %b %d %H:%M:%S UTC %Y")
+        .to_string()
 }
 
 #[cfg(test)]

@@ -9,14 +9,13 @@ use super::{
     errors::{invalid_argument, no_stream},
     fields::{Fields, NAME, TOKEN},
     find_stream,
-    json::set,
     number::Number,
     shard::{Shard, ShardNumber, shard_number},
     stream::Stream,
     streams::named_stream,
     token,
 };
-use crate::error::AwsError;
+use crate::{error::AwsError, input::put};
 
 const MOST_LISTED: u32 = 1000;
 
@@ -102,7 +101,7 @@ impl Kinesis {
                 issued: now,
                 ..listing
             };
-            set(&mut answer, "NextToken", token::seal(&next)?);
+            put(&mut answer, "NextToken", token::seal(&next)?);
         }
         Ok(answer)
     }

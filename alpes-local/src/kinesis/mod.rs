@@ -13,7 +13,6 @@ mod errors;
 mod fields;
 mod hash;
 mod iterators;
-mod json;
 mod limits;
 mod list_shards;
 mod number;
@@ -35,12 +34,12 @@ mod tests;
 use std::{
     collections::BTreeMap,
     sync::{
-        Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
+        Arc, RwLock, RwLockReadGuard, RwLockWriteGuard,
         atomic::{AtomicU64, Ordering},
     },
 };
 
-use rusqlite::Connection;
+use rusqlite::{Connection, Transaction};
 use serde_json::{Map, Value};
 
 use self::{
@@ -51,7 +50,12 @@ use self::{
     stream::Stream,
     tables::Place,
 };
-use crate::{error::AwsError, names::now_millis, store::Store};
+use crate::{
+    clock::{Clock, SystemClock},
+    error::AwsError,
+    store::Store,
+    waiting::{aside, lock_to_read, lock_to_write},
+};
 
 pub use self::{
     stream::Mode,
@@ -62,7 +66,6 @@ pub use self::{
 const TRIM_EVERY_MILLIS: u64 = 60_000;
 
 type Streams = BTreeMap<String, Stream>;
-type Clock = Box<dyn Fn() -> u64 + Send + Sync>;
 type Operation = fn(&Kinesis, &Fields<'_>) -> Result<Value, AwsError>;
 
 /// Kinesis data streams.
@@ -76,7 +79,7 @@ pub struct Kinesis {
     counts: Counts,
     /// The time of the last deletion of expired records.
     trimmed: AtomicU64,
-    clock: Clock,
+    clock: Arc<dyn Clock>,
 }
 
 impl Kinesis {
@@ -86,10 +89,10 @@ impl Kinesis {
     ///
     /// If the store cannot be read.
     pub fn new(store: Arc<Store>) -> Result<Arc<Self>, AwsError> {
-        Self::with_clock(store, Box::new(now_millis))
+        Self::with_clock(store, Arc::new(SystemClock))
     }
 
-    fn with_clock(store: Arc<Store>, clock: Clock) -> Result<Arc<Self>, AwsError> {
+    fn with_clock(store: Arc<Store>, clock: Arc<dyn Clock>) -> Result<Arc<Self>, AwsError> {
         for schema in [tables::SCHEMA, consumers::SCHEMA, tags::SCHEMA] {
             store.schema(schema)?;
         }
@@ -131,15 +134,15 @@ impl Kinesis {
     }
 
     fn now(&self) -> u64 {
-        (self.clock)()
+        self.clock.millis()
     }
 
     fn streams(&self) -> RwLockReadGuard<'_, Streams> {
-        self.streams.read().unwrap_or_else(PoisonError::into_inner)
+        lock_to_read(&self.streams)
     }
 
     fn streams_to_change(&self) -> RwLockWriteGuard<'_, Streams> {
-        self.streams.write().unwrap_or_else(PoisonError::into_inner)
+        lock_to_write(&self.streams)
     }
 
     /// Changes a stream: first a clone, then the store, then the memory.
@@ -187,7 +190,7 @@ impl Kinesis {
             let horizon = stream.horizon(now);
             let mut after = stream.clone();
             after.expire(horizon);
-            self.store.write(|transaction| {
+            let trim = |transaction: &Transaction<'_>| {
                 let mut deleted = 0;
                 for shard in stream.shards.keys() {
                     let place = Place {
@@ -203,7 +206,8 @@ impl Kinesis {
                     return Ok(());
                 }
                 tables::save(transaction, Some(stream), &after)
-            })?;
+            };
+            aside(|| self.store.write(trim))?;
             *stream = after;
         }
         Ok(())

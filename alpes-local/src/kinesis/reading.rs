@@ -8,7 +8,6 @@ use super::{
     errors::{invalid_argument, no_shard_to_read},
     fields::{ARN, Fields, ITERATOR},
     iterators::Position,
-    json::{millis_as_seconds, set},
     number::{Number, Sequence},
     shard::Shard,
     stream::Stream,
@@ -16,7 +15,11 @@ use super::{
     tables::{self, Place, Stored},
     token,
 };
-use crate::error::AwsError;
+use crate::{
+    error::AwsError,
+    input::{put, seconds},
+    time::at_millis,
+};
 
 /// The most records of an answer.
 const MOST_RECORDS: u32 = 10_000;
@@ -102,7 +105,7 @@ fn describe(
         "NextShardIterator": null,
     });
     if shard.closed.is_some() && !batch.more {
-        set(&mut answer, "ChildShards", children(stream, shard));
+        put(&mut answer, "ChildShards", children(stream, shard));
     } else {
         let from = last.map_or(iterator.from, |record| record.number.next());
         let next = Position {
@@ -110,7 +113,7 @@ fn describe(
             issued: now,
             ..iterator
         };
-        set(&mut answer, "NextShardIterator", token::seal(&next)?);
+        put(&mut answer, "NextShardIterator", token::seal(&next)?);
     }
     Ok(answer)
 }
@@ -123,12 +126,12 @@ fn describe_record(stream: &Stream, shard: &Shard, record: &Stored) -> Value {
     };
     let mut described = json!({
         "SequenceNumber": sequence.to_string(),
-        "ApproximateArrivalTimestamp": millis_as_seconds(record.number.millis()),
+        "ApproximateArrivalTimestamp": seconds(at_millis(record.number.millis())),
         "Data": STANDARD.encode(&record.data),
         "PartitionKey": &*record.partition_key,
     });
     if record.encrypted {
-        set(&mut described, "EncryptionType", "KMS");
+        put(&mut described, "EncryptionType", "KMS");
     }
     described
 }

@@ -9,10 +9,9 @@ use source_mapping::ShardId;
 use super::{
     errors::no_shard,
     hash::HashRange,
-    json::set,
     number::{Number, Sequence},
 };
-use crate::error::AwsError;
+use crate::{error::AwsError, input::put};
 
 /// The greatest number of a shard, as on AWS.
 const MOST: u32 = 0x7fff_ffff;
@@ -90,7 +89,7 @@ impl Shard {
         };
         let mut range = json!({ "StartingSequenceNumber": sequence(self.opened) });
         if let Some(closed) = self.closed {
-            set(&mut range, "EndingSequenceNumber", sequence(closed));
+            put(&mut range, "EndingSequenceNumber", sequence(closed));
         }
         let mut described = json!({
             "ShardId": self.number.to_string(),
@@ -98,10 +97,10 @@ impl Shard {
             "SequenceNumberRange": range,
         });
         if let Some(parent) = self.parent {
-            set(&mut described, "ParentShardId", parent.to_string());
+            put(&mut described, "ParentShardId", parent.to_string());
         }
         if let Some(parent) = self.adjacent_parent {
-            set(&mut described, "AdjacentParentShardId", parent.to_string());
+            put(&mut described, "AdjacentParentShardId", parent.to_string());
         }
         described
     }

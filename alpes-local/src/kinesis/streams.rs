@@ -1,5 +1,6 @@
 //! Creating, deleting and listing streams, and their mode.
 
+use rusqlite::Transaction;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -7,16 +8,17 @@ use super::{
     Kinesis, consumers,
     errors::{in_use, invalid, invalid_argument, no_stream},
     fields::{ARN, Fields, NAME, TOKEN},
-    find_stream,
-    json::{millis_as_seconds, set},
-    limits,
+    find_stream, limits,
     reshard::Reshard,
     stream::{Mode, Stream, stream_arn},
     tables, tags, token,
 };
 use crate::{
     error::AwsError,
+    input::{put, seconds},
     names::{ACCOUNT, last_part},
+    time::at_millis,
+    waiting::aside,
 };
 
 pub(super) const MODES: &[(&str, Mode)] = &[
@@ -116,7 +118,7 @@ impl Kinesis {
         let with_consumers = fields.flag("EnforceConsumerDeletion")?;
         let mut streams = self.streams_to_change();
         let stream = find_stream(&streams, name)?;
-        self.store.write(|transaction| {
+        let delete = |transaction: &Transaction<'_>| {
             let consumers = consumers::names(transaction, stream.id)?;
             if !consumers.is_empty() && !with_consumers {
                 return Err(in_use(format!(
@@ -128,7 +130,8 @@ impl Kinesis {
             tags::forget_stream(transaction, &stream.arn())?;
             consumers::delete_all(transaction, stream.id)?;
             Ok(tables::delete_stream(transaction, stream.id)?)
-        })?;
+        };
+        aside(|| self.store.write(delete))?;
         self.counts.forget();
         streams.remove(name);
         Ok(json!({}))
@@ -163,7 +166,7 @@ impl Kinesis {
                 after_stream: last.name.clone(),
                 issued: self.now(),
             };
-            set(&mut answer, "NextToken", token::seal(&next)?);
+            put(&mut answer, "NextToken", token::seal(&next)?);
         }
         Ok(answer)
     }
@@ -252,6 +255,6 @@ fn summary(stream: &Stream) -> Value {
         "StreamARN": stream.arn(),
         "StreamStatus": "ACTIVE",
         "StreamModeDetails": { "StreamMode": stream.mode.as_str() },
-        "StreamCreationTimestamp": millis_as_seconds(stream.id.millis()),
+        "StreamCreationTimestamp": seconds(at_millis(stream.id.millis())),
     })
 }

@@ -6,11 +6,11 @@ use std::{
     collections::HashSet,
     fmt::Write as _,
     fs::{self, File},
-    io::{self, Read, Seek},
+    io::{self, Read},
     path::{Path, PathBuf},
 };
 
-use aws_lc_rs::digest::{Context, Digest, SHA256};
+use aws_lc_rs::digest::{Context, SHA256, digest};
 use uuid::Uuid;
 use zip::{ZipArchive, result::ZipError};
 
@@ -54,57 +54,70 @@ impl CodeFolder {
     /// Puts code in place, and does nothing if it is there.
     pub(super) fn place(&self, function: &str, code: &Code) -> Result<Placed, AwsError> {
         match code {
-            Code::Zip(path) => self.place_zip(function, open(path)?),
-            Code::ZipBytes(bytes) => self.place_zip(function, io::Cursor::new(bytes.as_slice())),
+            Code::Zip(path) => {
+                let bytes = fs::read(path).map_err(|error| missing(path, &error))?;
+                self.place_zip(function, &bytes)
+            }
+            Code::ZipBytes(bytes) => self.place_zip(function, bytes),
             Code::Folder(folder) => self.place_folder(function, folder),
         }
     }
 
-    fn place_zip(&self, function: &str, mut zip: impl Read + Seek) -> Result<Placed, AwsError> {
-        let (digest, size) = hash(&mut zip).map_err(|error| unreadable(&error))?;
-        self.put_in_place(function, digest.as_ref(), |target| {
-            let mut archive = ZipArchive::new(zip).map_err(|error| bad_zip(&error))?;
-            archive.extract(target).map_err(|error| bad_zip(&error))
-        })?;
-        let sha256 = digest.as_ref().to_vec();
-        Ok(Placed { sha256, size })
+    fn place_zip(&self, function: &str, bytes: &[u8]) -> Result<Placed, AwsError> {
+        let placed = Placed {
+            sha256: digest(&SHA256, bytes).as_ref().to_vec(),
+            size: bytes.len() as u64,
+        };
+        if self.has(function, &placed) {
+            return Ok(placed);
+        }
+        self.put_in_place(function, |part| {
+            let archive = ZipArchive::new(io::Cursor::new(bytes));
+            let extracted = archive.and_then(|mut archive| archive.extract(part));
+            extracted.map_err(|error| bad_zip(&error))?;
+            Ok(placed)
+        })
     }
 
     fn place_folder(&self, function: &str, folder: &Path) -> Result<Placed, AwsError> {
         let mut files = Vec::new();
         list(folder, Path::new(""), &mut files).map_err(|error| missing(folder, &error))?;
         files.sort();
-        let (digest, size) = hash_files(folder, &files).map_err(|error| unreadable(&error))?;
-        self.put_in_place(function, digest.as_ref(), |target| {
-            link_files(folder, &files, target).map_err(|error| unreadable(&error))
-        })?;
-        let sha256 = digest.as_ref().to_vec();
-        Ok(Placed { sha256, size })
+        let found = hash_files(folder, &files).map_err(|error| unreadable(&error))?;
+        if self.has(function, &found) {
+            return Ok(found);
+        }
+        self.put_in_place(function, |part| {
+            let copied = copy_files(folder, &files, part);
+            // A build may have written the folder meanwhile, so the code in place is what was copied.
+            let placed = copied.and_then(|()| hash_files(part, &files));
+            placed.map_err(|error| unreadable(&error))
+        })
     }
 
-    /// Fills a new folder and then renames it, so that a folder with this name is always whole.
+    fn has(&self, function: &str, placed: &Placed) -> bool {
+        self.of(function, &placed.sha256).exists()
+    }
+
+    /// Fills a new folder and then gives it the name of its content, so that a folder with such a name is always whole.
     fn put_in_place(
         &self,
         function: &str,
-        sha256: &[u8],
-        fill: impl FnOnce(&Path) -> Result<(), AwsError>,
-    ) -> Result<(), AwsError> {
-        let target = self.of(function, sha256);
-        if target.exists() {
-            return Ok(());
-        }
-        let parts = self
-            .0
-            .join(function)
-            .join(format!("part-{}", Uuid::new_v4()));
-        fs::create_dir_all(&parts).map_err(AwsError::internal)?;
-        let placed = fill(&parts)
-            .and_then(|()| check_bootstrap(&parts))
-            .and_then(|()| fs::rename(&parts, &target).map_err(AwsError::internal));
-        if placed.is_err() {
-            // What is left of a failed attempt is removed with the next sweep at the latest.
-            let _ = fs::remove_dir_all(&parts);
-        }
+        fill: impl FnOnce(&Path) -> Result<Placed, AwsError>,
+    ) -> Result<Placed, AwsError> {
+        let part = format!("part-{}", Uuid::new_v4());
+        let part = self.0.join(function).join(part);
+        fs::create_dir_all(&part).map_err(AwsError::internal)?;
+        let placed = fill(&part).and_then(|placed| {
+            check_bootstrap(&part)?;
+            if !self.has(function, &placed) {
+                let target = self.of(function, &placed.sha256);
+                fs::rename(&part, target).map_err(AwsError::internal)?;
+            }
+            Ok(placed)
+        });
+        // What is left of an attempt that put nothing in place is removed with the next sweep at the latest.
+        let _ = fs::remove_dir_all(&part);
         placed
     }
 
@@ -137,14 +150,7 @@ fn short_hex(bytes: &[u8]) -> String {
     text
 }
 
-fn hash(file: &mut (impl Read + Seek)) -> io::Result<(Digest, u64)> {
-    let mut context = Context::new(&SHA256);
-    let size = update(&mut context, file)?;
-    file.rewind()?;
-    Ok((context.finish(), size))
-}
-
-fn hash_files(folder: &Path, files: &[PathBuf]) -> io::Result<(Digest, u64)> {
+fn hash_files(folder: &Path, files: &[PathBuf]) -> io::Result<Placed> {
     let mut context = Context::new(&SHA256);
     let mut size = 0;
     for file in files {
@@ -155,7 +161,8 @@ fn hash_files(folder: &Path, files: &[PathBuf]) -> io::Result<(Digest, u64)> {
         context.update(&file.metadata()?.len().to_be_bytes());
         size += update(&mut context, &mut file)?;
     }
-    Ok((context.finish(), size))
+    let sha256 = context.finish().as_ref().to_vec();
+    Ok(Placed { sha256, size })
 }
 
 fn update(context: &mut Context, file: &mut impl Read) -> io::Result<u64> {
@@ -184,18 +191,13 @@ fn list(folder: &Path, below: &Path, files: &mut Vec<PathBuf>) -> io::Result<()>
     Ok(())
 }
 
-/// Links the files into `target`, or copies them if that is another file system.
-fn link_files(folder: &Path, files: &[PathBuf], target: &Path) -> io::Result<()> {
+fn copy_files(folder: &Path, files: &[PathBuf], target: &Path) -> io::Result<()> {
     for file in files {
         let to = target.join(file);
         if let Some(parent) = to.parent() {
             fs::create_dir_all(parent)?;
         }
-        // A link to a symbolic link would dangle, so the file behind it is linked.
-        let from = folder.join(file).canonicalize()?;
-        if fs::hard_link(&from, &to).is_err() {
-            fs::copy(&from, &to)?;
-        }
+        fs::copy(folder.join(file), to)?;
     }
     Ok(())
 }
@@ -209,18 +211,15 @@ fn check_bootstrap(folder: &Path) -> Result<(), AwsError> {
     ))
 }
 
-fn open(path: &Path) -> Result<File, AwsError> {
-    File::open(path).map_err(|error| missing(path, &error))
-}
-
 fn missing(path: &Path, error: &io::Error) -> AwsError {
     invalid(format!("Code: {}: {error}", path.display()))
 }
 
 fn bad_zip(error: &ZipError) -> AwsError {
-    invalid(format!(
-        "Could not unzip uploaded file. Please check your file, then try to upload again. ({error})"
-    ))
+    if let ZipError::Io(error) = error {
+        return unreadable(error);
+    }
+    invalid("Could not unzip uploaded file. Please check your file, then try to upload again.")
 }
 
 fn unreadable(error: &io::Error) -> AwsError {
@@ -229,7 +228,7 @@ fn unreadable(error: &io::Error) -> AwsError {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::{MetadataExt, PermissionsExt};
+    use std::os::unix::fs::PermissionsExt;
 
     use zip::{ZipWriter, write::SimpleFileOptions};
 
@@ -259,18 +258,24 @@ mod tests {
             .mode();
         assert_eq!(mode & 0o111, 0o111, "the program can be executed");
 
-        let again = folder.place("f", &Code::Folder(at.clone())).unwrap();
-        let linked = folder.of("f", &again.sha256);
-        assert_ne!(linked, at);
-        let inode = |folder: &Path| fs::metadata(folder.join(BOOTSTRAP)).unwrap().ino();
-        assert_eq!(inode(&linked), inode(&at), "a folder's files are linked");
+        let source = data.join("source");
+        fs::create_dir_all(&source).unwrap();
+        for text in ["one", "two"] {
+            fs::write(source.join(BOOTSTRAP), text).unwrap();
+            folder.place("f", &Code::Folder(source.clone())).unwrap();
+        }
+        let second = folder.place("f", &Code::Folder(source.clone())).unwrap();
+        let copied = folder.of("f", &second.sha256);
+        fs::write(source.join(BOOTSTRAP), "written in place").unwrap();
+        assert_eq!(fs::read_to_string(copied.join(BOOTSTRAP)).unwrap(), "two");
         assert_eq!(
-            folder.place("f", &Code::Folder(linked.clone())).unwrap(),
-            again
+            folder.place("f", &Code::Folder(copied.clone())).unwrap(),
+            second,
+            "the name of a folder tells its content"
         );
 
-        folder.sweep("f", &HashSet::from([linked.clone()]));
-        assert!(!at.exists() && linked.exists());
+        folder.sweep("f", &HashSet::from([copied.clone()]));
+        assert!(!at.exists() && copied.exists());
         for bad in [
             Code::ZipBytes(zip(&[("main", "x")])),
             Code::ZipBytes(vec![1]),

@@ -7,11 +7,11 @@ use std::{
 
 use super::{
     Inner, limits,
-    reference::Reference,
+    reference::LATEST,
     registry::{self, Deployment},
     spec::{Code, FunctionSpec},
 };
-use crate::error::AwsError;
+use crate::{error::AwsError, names::FunctionName};
 
 impl Inner {
     /// Puts the stored functions in place and removes code that belongs to none.
@@ -45,11 +45,11 @@ impl Inner {
     /// Gives a function new code.
     pub(super) fn put_code(
         &self,
-        reference: &Reference,
+        reference: &FunctionName,
         code: Code,
     ) -> Result<Arc<Deployment>, AwsError> {
         let turn = self.update_turn();
-        let mut spec = self.existing(reference)?.spec.clone();
+        let mut spec = self.changeable(reference)?.spec.clone();
         spec.code = code;
         self.put_in_turn(&spec, &turn)
     }
@@ -57,11 +57,11 @@ impl Inner {
     /// Changes a function's settings.
     pub(super) fn configure(
         &self,
-        reference: &Reference,
+        reference: &FunctionName,
         change: impl FnOnce(&mut FunctionSpec) -> Result<(), AwsError>,
     ) -> Result<Arc<Deployment>, AwsError> {
         let _turn = self.update_turn();
-        let before = self.existing(reference)?;
+        let before = self.changeable(reference)?;
         let mut spec = before.spec.clone();
         change(&mut spec)?;
         self.check(&spec)?;
@@ -69,10 +69,20 @@ impl Inner {
         self.replace(new, Some(before))
     }
 
+    /// The function, if the caller did not name a published version or an alias, which cannot be changed.
+    fn changeable(&self, reference: &FunctionName) -> Result<Arc<Deployment>, AwsError> {
+        let function = self.existing(reference)?;
+        match reference.qualifier.as_deref() {
+            None | Some(LATEST) => Ok(function),
+            Some(_) => Err(limits::functions_only()),
+        }
+    }
+
     /// Removes a function. The code of invocations that run is removed at the next start.
     pub(super) fn remove(&self, name: &str) -> Result<(), AwsError> {
         let _turn = self.update_turn();
-        let missing = || Reference::parse(name).map_or_else(|error| error, |named| named.missing());
+        let missing =
+            || FunctionName::parse(name).map_or_else(|error| error, |named| named.missing());
         if !registry::delete(&self.store, name)? {
             return Err(missing());
         }

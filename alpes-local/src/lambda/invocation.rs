@@ -8,6 +8,7 @@ use std::sync::{
 use bytes::Bytes;
 use tokio::sync::oneshot;
 
+use super::Asked;
 use crate::{error::AwsError, invoke::Invoked};
 
 /// An invocation.
@@ -16,6 +17,8 @@ pub(super) struct Invocation {
     pub(super) request_id: String,
     /// The function's ARN as the caller named it.
     pub(super) arn: String,
+    /// The version to which that ARN leads.
+    pub(super) version: String,
     /// The event.
     pub(super) payload: Bytes,
     /// The client context, as JSON.
@@ -30,18 +33,14 @@ pub(super) type Answer = oneshot::Receiver<Result<Invoked, AwsError>>;
 
 impl Invocation {
     /// An invocation, and its end.
-    pub(super) fn new(
-        request_id: String,
-        arn: String,
-        payload: Bytes,
-        client_context: Option<String>,
-    ) -> (Self, Answer) {
+    pub(super) fn new(asked: Asked) -> (Self, Answer) {
         let (answer, end) = oneshot::channel();
         let invocation = Self {
-            request_id,
-            arn,
-            payload,
-            client_context,
+            request_id: asked.request_id,
+            arn: asked.arn,
+            version: asked.version,
+            payload: asked.payload,
+            client_context: asked.client_context,
             admission: None,
             answer,
         };

@@ -2,12 +2,26 @@
 
 use std::collections::BTreeMap;
 
+use super::reference::{LATEST, PUBLISHED};
 use crate::error::AwsError;
 
-/// The most bytes of a synchronous invocation's payload.
-pub(super) const SYNCHRONOUS_BYTES: usize = 6_291_456;
-/// The most bytes of an asynchronous invocation's payload.
-pub(super) const ASYNCHRONOUS_BYTES: usize = 1_048_576;
+/// A way to invoke a function, which limits the payload.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum InvocationType {
+    RequestResponse,
+    Event,
+}
+
+impl InvocationType {
+    /// The most bytes of a payload.
+    fn most_bytes(self) -> usize {
+        match self {
+            Self::RequestResponse => 6_291_456,
+            Self::Event => 1_048_576,
+        }
+    }
+}
+
 /// The most bytes of an answer.
 pub(super) const ANSWER_BYTES: usize = 6_291_556;
 /// The most invocations at a time of the account.
@@ -100,15 +114,49 @@ pub(super) fn check_role(arn: &str) -> Result<(), AwsError> {
 }
 
 pub(super) fn check_destination(arn: &str) -> Result<(), AwsError> {
-    let service = arn
-        .strip_prefix("arn:aws:")
-        .and_then(|rest| rest.split(':').next());
-    if !matches!(service, Some("lambda" | "sns" | "sqs" | "s3")) {
+    if !matches!(service(arn), Some("lambda" | "sns" | "sqs" | "s3")) {
         return Err(invalid(format!(
             "The provided destination {arn} is invalid: it must be the ARN of a function, topic, queue or bucket."
         )));
     }
     Ok(())
+}
+
+pub(super) fn check_dead_letter(arn: &str) -> Result<(), AwsError> {
+    if !matches!(service(arn), Some("sns" | "sqs")) {
+        return Err(invalid(format!(
+            "DeadLetterConfig.TargetArn: {arn} is invalid: it must be the ARN of a queue or topic."
+        )));
+    }
+    Ok(())
+}
+
+/// The service in an ARN.
+fn service(arn: &str) -> Option<&str> {
+    arn.strip_prefix("arn:aws:")?.split(':').next()
+}
+
+pub(super) fn check_alias(name: &str, version: &str) -> Result<(), AwsError> {
+    let known = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
+    let number = name.bytes().all(|byte| byte.is_ascii_digit());
+    if number || name.len() > 128 || !name.bytes().all(known) {
+        let rule = "Member must have 1 to 128 letters, digits, - and _, and must not be a number";
+        return Err(violated("name", name, rule));
+    }
+    if ![LATEST, PUBLISHED].contains(&version) {
+        return Err(invalid(format!(
+            "FunctionVersion: this runtime has the versions {LATEST} and {PUBLISHED} of each function, and not {version}"
+        )));
+    }
+    Ok(())
+}
+
+/// AWS's error for the change of a version or alias.
+pub(super) fn functions_only() -> AwsError {
+    invalid(
+        "This operation is permitted on Lambda functions only. Aliases and versions do not support this operation. \
+         Please specify either a function name or an unqualified function ARN.",
+    )
 }
 
 pub(super) fn check_environment(variables: &BTreeMap<String, String>) -> Result<(), AwsError> {
@@ -157,11 +205,12 @@ pub(super) fn check_reserved(reserved: u32, others: u32) -> Result<(), AwsError>
 }
 
 /// Checks an invocation's payload.
-pub(super) fn check_payload(payload: &[u8], most: usize) -> Result<(), AwsError> {
+pub(super) fn check_payload(payload: &[u8], kind: InvocationType) -> Result<(), AwsError> {
     let bytes = payload.len();
+    let most = kind.most_bytes();
     if bytes > most {
         let message = format!(
-            "{bytes} byte payload is too large for the invocation type, which allows {most} bytes"
+            "{bytes} byte payload is too large for the {kind:?} invocation type (limit {most} bytes)"
         );
         let error = AwsError::of(413, "RequestEntityTooLargeException", message);
         return Err(error.with("Type", "User"));
@@ -191,7 +240,7 @@ mod tests {
     fn each_setting_has_its_limits() {
         let spec = FunctionSpec::new("f", Code::Folder("/".into()));
         assert_eq!(spec.check(), Ok(()));
-        let cases: [(&str, Change); 9] = [
+        let cases: [(&str, Change); 11] = [
             ("functionName", |spec| spec.name.push(' ')),
             ("nodejs", |spec| spec.runtime.insert_str(0, "nodejs")),
             ("timeout", |spec| spec.timeout -= 3),
@@ -205,6 +254,12 @@ mod tests {
             ("destination", |spec| {
                 spec.asynchronous.on_failure = Some("arn:aws:kinesis:::s".into());
             }),
+            ("TargetArn", |spec| {
+                spec.asynchronous.dead_letter = Some("arn:aws:s3:::b".into());
+            }),
+            ("FunctionVersion", |spec| {
+                spec.aliases.insert("live".into(), "2".into());
+            }),
         ];
         for (word, change) in cases {
             let mut changed = spec.clone();
@@ -216,9 +271,20 @@ mod tests {
 
     #[test]
     fn payloads_are_json_of_a_limited_size() {
-        assert_eq!(check_payload(b"{}", 2), Ok(()));
-        assert_eq!(check_payload(b"{ }", 2).unwrap_err().status, 413);
-        let error = check_payload(b"'", 2).unwrap_err();
+        for (kind, most) in [
+            (InvocationType::RequestResponse, 6_291_456),
+            (InvocationType::Event, 1_048_576),
+        ] {
+            let text = format!("\"{}\"", "x".repeat(most - 2));
+            assert_eq!(check_payload(text.as_bytes(), kind), Ok(()));
+            let error = check_payload(format!("{text} ").as_bytes(), kind).unwrap_err();
+            let told = format!(
+                "{} byte payload is too large for the {kind:?} invocation type (limit {most} bytes)",
+                most + 1
+            );
+            assert_eq!((error.status, error.message), (413, told));
+        }
+        let error = check_payload(b"'", InvocationType::Event).unwrap_err();
         assert_eq!(error.code, "InvalidRequestContentException");
     }
 }

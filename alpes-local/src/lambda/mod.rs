@@ -36,9 +36,9 @@ use uuid::Uuid;
 use self::{
     code::CodeFolder,
     invocation::Invocation,
+    limits::InvocationType,
     pool::{Pool, Short},
     queue::Queue,
-    reference::Reference,
     registry::Deployment,
     sandbox::Turn,
     watch::Watch,
@@ -51,8 +51,9 @@ pub use self::{
 use crate::{
     error::AwsError,
     http::{Request, Response},
-    invoke::{Destinations, Invoked, Invoker},
+    invoke::{Destinations, Invoked, Invoker, ending},
     logs::Logs,
+    names::FunctionName,
     store::Store,
 };
 
@@ -83,6 +84,7 @@ struct Inner {
 struct Asked {
     request_id: String,
     arn: String,
+    version: String,
     payload: Bytes,
     client_context: Option<String>,
 }
@@ -157,7 +159,7 @@ impl Lambda {
     ///
     /// `ResourceNotFoundException` 404, or `InvalidParameterValueException` for the code.
     pub async fn put_code(&self, name: &str, code: Code) -> Result<(), AwsError> {
-        let (inner, reference) = (self.inner.clone(), Reference::parse(name)?);
+        let (inner, reference) = (self.inner.clone(), FunctionName::parse(name)?);
         let put = tokio::task::spawn_blocking(move || inner.put_code(&reference, code));
         put.await.map_err(AwsError::internal)?.map(|_| ())
     }
@@ -238,17 +240,17 @@ impl Drop for Lambda {
 impl Invoker for Lambda {
     async fn invoke(&self, function: &str, payload: Bytes) -> Result<Invoked, AwsError> {
         self.inner
-            .invoke(&Reference::parse(function)?, payload, None)
+            .invoke(&FunctionName::parse(function)?, payload, None)
             .await
     }
 
     async fn enqueue(&self, function: &str, payload: Bytes) -> Result<String, AwsError> {
-        queue::enqueue(&self.inner, &Reference::parse(function)?, payload)
+        queue::enqueue(&self.inner, &FunctionName::parse(function)?, payload)
     }
 
     fn exists(&self, function: &str) -> bool {
         let existing = |reference| self.inner.existing(&reference).map(drop);
-        Reference::parse(function).and_then(existing).is_ok()
+        FunctionName::parse(function).and_then(existing).is_ok()
     }
 }
 
@@ -256,16 +258,17 @@ impl Inner {
     /// Invokes a function and waits for its end.
     async fn invoke(
         self: &Arc<Self>,
-        reference: &Reference,
+        reference: &FunctionName,
         payload: Bytes,
         client_context: Option<String>,
     ) -> Result<Invoked, AwsError> {
         let payload = or_empty_object(payload);
-        limits::check_payload(&payload, limits::SYNCHRONOUS_BYTES)?;
-        self.existing(reference)?;
+        limits::check_payload(&payload, InvocationType::RequestResponse)?;
+        let (_, version) = self.invocable(reference)?;
         let asked = Asked {
             request_id: Uuid::new_v4().to_string(),
             arn: reference.arn(),
+            version,
             payload,
             client_context,
         };
@@ -277,23 +280,35 @@ impl Inner {
         if self.is_closed() {
             return Err(ending());
         }
-        let (invocation, end) = Invocation::new(
-            asked.request_id,
-            asked.arn,
-            asked.payload,
-            asked.client_context,
-        );
+        let (invocation, end) = Invocation::new(asked);
         let short = self.pool.submit(name, invocation)?;
         self.ask_for_starts(name, short);
         // The sender is dropped if the tokio runtime ends.
-        end.await.unwrap_or_else(|_| Err(ending()))
+        match end.await.unwrap_or_else(|_| Err(ending())) {
+            // The shutdown may have killed its process.
+            Ok(invoked) if invoked.failure.is_some() && self.is_closed() => Err(ending()),
+            ended => ended,
+        }
     }
 
     /// The function, if it and the qualifier exist.
-    fn existing(&self, reference: &Reference) -> Result<Arc<Deployment>, AwsError> {
+    fn existing(&self, reference: &FunctionName) -> Result<Arc<Deployment>, AwsError> {
+        Ok(self.resolve(reference)?.0)
+    }
+
+    /// The function, and the version to which the qualifier leads.
+    fn resolve(&self, reference: &FunctionName) -> Result<(Arc<Deployment>, String), AwsError> {
         let function = self.pool.function(&reference.name);
-        let function = function.filter(|_| reference.is_latest());
-        function.ok_or_else(|| reference.missing())
+        let function = function.ok_or_else(|| reference.missing())?;
+        let version = function.spec.version(reference.qualifier.as_deref());
+        let version = version.ok_or_else(|| reference.missing())?.to_owned();
+        Ok((function, version))
+    }
+
+    /// The same, for an invocation: AWS then names the version that is missing.
+    fn invocable(&self, reference: &FunctionName) -> Result<(Arc<Deployment>, String), AwsError> {
+        self.resolve(reference)
+            .map_err(|_| reference.missing_version())
     }
 
     /// Starts the sandboxes that a function lacks, each when its turn comes.
@@ -343,8 +358,4 @@ fn or_empty_object(payload: Bytes) -> Bytes {
     } else {
         payload
     }
-}
-
-fn ending() -> AwsError {
-    AwsError::of(503, "ServiceException", "The runtime is ending.")
 }

@@ -18,10 +18,9 @@ use tokio::sync::oneshot;
 use super::{
     invocation::{Admission, Invocation},
     limits::CONCURRENCY,
-    reference::Reference,
     registry::Deployment,
 };
-use crate::error::AwsError;
+use crate::{error::AwsError, names::FunctionName};
 
 /// The functions' lanes.
 #[derive(Default)]
@@ -120,7 +119,7 @@ impl Pool {
         let mut lanes = self.lanes();
         let reserved: u32 = lanes.values().map(Lane::reserved).sum();
         let Some(lane) = lanes.get_mut(name) else {
-            return Err(Reference::parse(name)?.missing());
+            return Err(FunctionName::parse(name)?.missing());
         };
         invocation.admission = Some(lane.admit(reserved, &self.unreserved)?);
         while let Some(idle) = lane.idle.pop() {
@@ -142,7 +141,7 @@ impl Pool {
             return lane.short();
         }
         drop(lanes);
-        let missing = Reference::parse(name).map(|reference| reference.missing());
+        let missing = FunctionName::parse(name).map(|reference| reference.missing());
         invocation.finish(Err(missing.unwrap_or_else(|error| error)));
         Short(0)
     }
@@ -285,7 +284,7 @@ mod tests {
 
     use super::*;
     use crate::lambda::{
-        Code, FunctionSpec,
+        Asked, Code, FunctionSpec,
         code::{CodeFolder, Placed},
         invocation::Answer,
     };
@@ -317,7 +316,13 @@ mod tests {
     }
 
     fn invocation(id: &str) -> (Invocation, Answer) {
-        Invocation::new(id.into(), String::new(), Bytes::new(), None)
+        Invocation::new(Asked {
+            request_id: id.into(),
+            arn: String::new(),
+            version: String::new(),
+            payload: Bytes::new(),
+            client_context: None,
+        })
     }
 
     fn waits(next: Next) -> oneshot::Receiver<Invocation> {

@@ -1,41 +1,14 @@
-//! The ways in which a caller names a function.
+//! What Lambda says about the names by which callers name functions.
 
 use super::limits::violated;
-use crate::{error::AwsError, names::arn};
+use crate::{error::AwsError, names::FunctionName};
 
-/// The only version that functions have here.
+/// The version that changes with the function.
 pub(super) const LATEST: &str = "$LATEST";
+/// The only published version that functions have here. It runs what [`LATEST`] runs.
+pub(super) const PUBLISHED: &str = "1";
 
-/// A function as a caller named it.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct Reference {
-    /// The function's name.
-    pub(super) name: String,
-    /// The version or alias, if the caller named one.
-    pub(super) qualifier: Option<String>,
-}
-
-impl Reference {
-    /// Parses `name`, `account:function:name` or an ARN, each with or without `:qualifier`.
-    pub(super) fn parse(text: &str) -> Result<Self, AwsError> {
-        let local = match text.split_once("function:") {
-            Some((_, local)) => local,
-            None => text,
-        };
-        let mut parts = local.split(':');
-        let name = parts.next().unwrap_or_default();
-        let qualifier = parts.next();
-        let known = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
-        if name.is_empty() || !name.bytes().all(known) || parts.next().is_some() {
-            let rule = "Member must be a function's name or ARN";
-            return Err(violated("functionName", text, rule));
-        }
-        Ok(Self {
-            name: name.to_owned(),
-            qualifier: qualifier.map(str::to_owned),
-        })
-    }
-
+impl FunctionName {
     /// Adds the qualifier that a request names apart from the function.
     pub(super) fn qualified(mut self, qualifier: Option<String>) -> Result<Self, AwsError> {
         match (&self.qualifier, qualifier) {
@@ -51,31 +24,23 @@ impl Reference {
         }
     }
 
-    /// The ARN, with the qualifier if the caller named one.
-    pub(super) fn arn(&self) -> String {
-        match &self.qualifier {
-            Some(qualifier) => format!("{}:{qualifier}", function_arn(&self.name)),
-            None => function_arn(&self.name),
-        }
-    }
-
-    /// Whether the version exists, if the function does. There are no other versions, and no aliases.
-    pub(super) fn is_latest(&self) -> bool {
-        self.qualifier
-            .as_deref()
-            .is_none_or(|qualifier| qualifier == LATEST)
-    }
-
-    /// AWS's error for a function that does not exist.
+    /// AWS's error for a function, version or alias that does not exist.
     pub(super) fn missing(&self) -> AwsError {
-        let message = format!("Function not found: {}", self.arn());
-        AwsError::of(404, "ResourceNotFoundException", message).with("Type", "User")
+        missing(&self.arn())
+    }
+
+    /// AWS's error for the invocation of a function that does not exist: it names `$LATEST` if the caller named no version.
+    pub(super) fn missing_version(&self) -> AwsError {
+        let version = self.qualifier.as_deref().unwrap_or(LATEST);
+        let name = self.name.clone();
+        let qualifier = Some(version.to_owned());
+        missing(&Self { name, qualifier }.arn())
     }
 }
 
-/// The ARN of a function, without a qualifier.
-pub(super) fn function_arn(name: &str) -> String {
-    arn("lambda", &format!("function:{name}"))
+fn missing(arn: &str) -> AwsError {
+    let message = format!("Function not found: {arn}");
+    AwsError::of(404, "ResourceNotFoundException", message).with("Type", "User")
 }
 
 #[cfg(test)]
@@ -83,27 +48,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_function_has_many_names() {
-        let arn = "arn:aws:lambda:us-east-1:000000000000:function:f";
-        for text in ["f", "000000000000:function:f", arn] {
-            let reference = Reference::parse(text).unwrap();
-            assert_eq!(
-                (reference.name.as_str(), reference.arn().as_str()),
-                ("f", arn)
-            );
-            assert!(reference.is_latest());
-            let qualified = Reference::parse(&format!("{text}:live")).unwrap();
-            assert_eq!(qualified.arn(), format!("{arn}:live"));
-            assert!(!qualified.is_latest());
-        }
-        for text in ["", "a b", "f:1:2", "a/b"] {
-            assert_eq!(
-                Reference::parse(text).unwrap_err().code,
-                "ValidationException",
-                "{text}"
-            );
-        }
-        let twice = Reference::parse("f:1").unwrap().qualified(Some("2".into()));
+    fn a_function_has_one_qualifier() {
+        let live = FunctionName::parse("f:live").unwrap();
+        assert_eq!(
+            live.clone().qualified(Some("live".into())),
+            Ok(live.clone())
+        );
+        assert_eq!(
+            FunctionName::parse("f")
+                .unwrap()
+                .qualified(Some("live".into())),
+            Ok(live.clone())
+        );
+        let twice = live.qualified(Some("2".into()));
         assert_eq!(twice.unwrap_err().code, "ValidationException");
+        let missing = FunctionName::parse("f").unwrap().missing_version();
+        assert!(
+            missing.message.ends_with(":function:f:$LATEST"),
+            "{}",
+            missing.message
+        );
     }
 }

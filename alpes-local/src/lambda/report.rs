@@ -4,15 +4,15 @@ use std::{fmt::Write as _, time::Duration};
 
 use jiff::Timestamp;
 
-use super::{fault::Notice, reference::LATEST};
+use super::fault::Notice;
 
 /// The current time as log lines have it.
 pub(super) fn now() -> String {
     format!("{:.3}", Timestamp::now())
 }
 
-pub(super) fn start(request_id: &str) -> String {
-    format!("START RequestId: {request_id} Version: {LATEST}\n")
+pub(super) fn start(request_id: &str, version: &str) -> String {
+    format!("START RequestId: {request_id} Version: {version}\n")
 }
 
 pub(super) fn end(request_id: &str) -> String {

@@ -4,7 +4,10 @@ use std::{collections::BTreeMap, path::PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::limits::{self, between};
+use super::{
+    limits::{self, between},
+    reference::{LATEST, PUBLISHED},
+};
 use crate::error::AwsError;
 
 /// A function to be created or updated.
@@ -36,12 +39,16 @@ pub struct FunctionSpec {
     pub ephemeral_mb: u32,
     /// What becomes of asynchronous invocations.
     pub asynchronous: Asynchronous,
+    /// The aliases by name, each with its version: `1` or `$LATEST`. Both versions run the same code, since only the
+    /// newest code is kept.
+    #[serde(default)]
+    pub aliases: BTreeMap<String, String>,
 }
 
 /// The code of a function: files, one of which is the program `bootstrap`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Code {
-    /// A folder. Its files are linked or copied, so that the function does not change when the folder does.
+    /// A folder. Its files are copied, so that the function does not change when the folder does.
     Folder(PathBuf),
     /// A zip file.
     Zip(PathBuf),
@@ -72,16 +79,20 @@ pub struct Asynchronous {
     pub on_success: Option<String>,
     /// The ARN of the destination of discarded events.
     pub on_failure: Option<String>,
+    /// The ARN of the dead-letter queue, or topic, which gets discarded events as they came.
+    #[serde(default)]
+    pub dead_letter: Option<String>,
 }
 
 impl Default for Asynchronous {
-    /// AWS's defaults: 2 retries, 6 hours, no destinations.
+    /// AWS's defaults: 2 retries, 6 hours, no destinations, no dead-letter queue.
     fn default() -> Self {
         Self {
             max_retries: 2,
             max_age_seconds: 21_600,
             on_success: None,
             on_failure: None,
+            dead_letter: None,
         }
     }
 }
@@ -104,6 +115,7 @@ impl FunctionSpec {
             architecture: Architecture::default(),
             ephemeral_mb: 512,
             asynchronous: Asynchronous::default(),
+            aliases: BTreeMap::new(),
         }
     }
 
@@ -114,12 +126,22 @@ impl FunctionSpec {
         own.unwrap_or_else(|| format!("/aws/lambda/{}", self.name))
     }
 
+    /// The version to which a qualifier leads; `None` if there is no such version or alias.
+    pub(super) fn version<'a>(&'a self, qualifier: Option<&'a str>) -> Option<&'a str> {
+        match qualifier {
+            None => Some(LATEST),
+            Some(version @ (LATEST | PUBLISHED)) => Some(version),
+            Some(alias) => self.aliases.get(alias).map(String::as_str),
+        }
+    }
+
     /// Whether a sandbox of `other` can run invocations of this function, apart from the code.
     pub(super) fn runs_like(&self, other: &Self) -> bool {
         let settings = |spec: &Self| Self {
             code: Code::Folder(PathBuf::new()),
             reserved_concurrency: None,
             asynchronous: Asynchronous::default(),
+            aliases: BTreeMap::new(),
             ..spec.clone()
         };
         settings(self) == settings(other)
@@ -135,11 +157,23 @@ impl FunctionSpec {
         limits::check_handler(&self.handler)?;
         limits::check_role(&self.role_arn)?;
         limits::check_environment(&self.environment)?;
+        for (alias, version) in &self.aliases {
+            limits::check_alias(alias, version)?;
+        }
         self.asynchronous.check()
     }
 }
 
 impl Asynchronous {
+    /// AWS's defaults, but for the dead-letter queue: it is a setting of the function and no part of what
+    /// `PutFunctionEventInvokeConfig` replaces.
+    pub(super) fn reset(&self) -> Self {
+        Self {
+            dead_letter: self.dead_letter.clone(),
+            ..Self::default()
+        }
+    }
+
     fn check(&self) -> Result<(), AwsError> {
         between("maximumRetryAttempts", self.max_retries, 0, 2)?;
         between("maximumEventAgeInSeconds", self.max_age_seconds, 60, 21_600)?;
@@ -147,6 +181,8 @@ impl Asynchronous {
         for arn in destinations.into_iter().flatten() {
             limits::check_destination(arn)?;
         }
-        Ok(())
+        self.dead_letter
+            .as_deref()
+            .map_or(Ok(()), limits::check_dead_letter)
     }
 }

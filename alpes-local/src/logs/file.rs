@@ -2,7 +2,7 @@
 
 use std::{
     fs::{File, OpenOptions},
-    io::{self, BufRead, BufReader, Write},
+    io::{self, BufRead, BufReader, Seek, SeekFrom, Write},
     os::unix::fs::FileExt,
     path::Path,
 };
@@ -35,10 +35,14 @@ impl Position {
     }
 }
 
-/// An append-only file of records.
+/// An append-only file of records. Writers need its length alone; readers need its index, which [`LogFile::index`]
+/// brings up to date.
 pub(super) struct LogFile {
     file: File,
+    /// The length of the whole lines.
     length: u64,
+    /// The length of the lines in the index.
+    indexed: u64,
     blocks: Vec<Block>,
 }
 
@@ -51,57 +55,58 @@ struct Block {
 }
 
 impl LogFile {
-    /// Opens or makes the file and calls `visit` with each record and the length of its line. A last line without its
-    /// end was never acknowledged, and is cut off.
-    pub(super) fn open(path: &Path, mut visit: impl FnMut(&Record<'_>, u64)) -> io::Result<Self> {
+    /// Opens or makes the file. A last line without its end was never acknowledged, and is cut off.
+    pub(super) fn open(path: &Path) -> io::Result<Self> {
         let mut options = OpenOptions::new();
         let file = options.read(true).append(true).create(true).open(path)?;
-        let mut log = Self {
-            file: file.try_clone()?,
-            length: 0,
+        let length = whole_lines(&file)?;
+        file.set_len(length)?;
+        Ok(Self {
+            file,
+            length,
+            indexed: 0,
             blocks: Vec::new(),
-        };
-        let mut reader = BufReader::with_capacity(1 << 16, &file);
-        let mut line = Vec::new();
-        while reader.read_until(b'\n', &mut line)? > 0 {
-            if line.last() != Some(&b'\n') {
-                log.file.set_len(log.length)?;
-                break;
-            }
-            let size = line.len() as u64;
-            match parse(&line) {
-                Some(record) => {
-                    visit(&record, size);
-                    log.index(record.millis, size);
-                }
-                None => log.length += size,
-            }
-            line.clear();
-        }
-        Ok(log)
+        })
     }
 
-    /// Appends records. When this returns, they are in the file; after an error none of them is. Returns the length of
-    /// each line.
-    pub(super) fn append(&mut self, records: &[Record<'_>]) -> io::Result<Vec<u64>> {
+    /// Appends records. When this returns, they are in the file; after an error none of them is.
+    pub(super) fn append(&mut self, records: &[Record<'_>]) -> io::Result<()> {
         let mut text = String::new();
-        let mut sizes = Vec::with_capacity(records.len());
         for record in records {
-            let before = text.len();
             record.encode(&mut text);
-            sizes.push((text.len() - before) as u64);
         }
         if let Err(error) = self.file.write_all(text.as_bytes()) {
             self.file.set_len(self.length)?;
             return Err(error);
         }
-        for (record, size) in records.iter().zip(&sizes) {
-            self.index(record.millis, *size);
-        }
-        Ok(sizes)
+        self.length += text.len() as u64;
+        Ok(())
     }
 
-    /// Calls `visit` with each record from `earliest` to `latest`, in order of arrival.
+    /// Indexes what was appended since the last call. Calls `visit` with each new record and the length of its line.
+    pub(super) fn index(&mut self, mut visit: impl FnMut(&Record<'_>, u64)) -> io::Result<()> {
+        if self.indexed == self.length {
+            return Ok(());
+        }
+        let mut file = self.file.try_clone()?;
+        file.seek(SeekFrom::Start(self.indexed))?;
+        let mut reader = BufReader::with_capacity(1 << 16, file);
+        let mut line = Vec::new();
+        while reader.read_until(b'\n', &mut line)? > 0 {
+            let size = line.len() as u64;
+            match parse(&line) {
+                Some(record) => {
+                    visit(&record, size);
+                    self.note(record.millis, size);
+                }
+                None => self.indexed += size,
+            }
+            line.clear();
+        }
+        Ok(())
+    }
+
+    /// Calls `visit` with each indexed record from `earliest` to `latest`, in order of arrival.
     pub(super) fn visit(
         &self,
         earliest: u64,
@@ -127,18 +132,18 @@ impl LogFile {
         Ok(())
     }
 
-    fn index(&mut self, millis: u64, size: u64) {
-        let start = self.length;
-        self.length += size;
+    fn note(&mut self, millis: u64, size: u64) {
+        let start = self.indexed;
+        self.indexed += size;
         match self.blocks.last_mut() {
             Some(block) if block.end - block.start < BLOCK => {
-                block.end = self.length;
+                block.end = self.indexed;
                 block.earliest = block.earliest.min(millis);
                 block.latest = block.latest.max(millis);
             }
             _ => self.blocks.push(Block {
                 start,
-                end: self.length,
+                end: self.indexed,
                 earliest: millis,
                 latest: millis,
             }),
@@ -146,7 +151,59 @@ impl LogFile {
     }
 }
 
+/// The length of the file up to its last line end.
+fn whole_lines(file: &File) -> io::Result<u64> {
+    let mut end = file.metadata()?.len();
+    let mut bytes = Vec::new();
+    while end > 0 {
+        let start = end.saturating_sub(BLOCK);
+        bytes.resize(usize::try_from(end - start).unwrap_or(0), 0);
+        file.read_exact_at(&mut bytes, start)?;
+        if let Some(place) = bytes.iter().rposition(|byte| *byte == b'\n') {
+            return Ok(start + place as u64 + 1);
+        }
+        end = start;
+    }
+    Ok(0)
+}
+
 fn parse(line: &[u8]) -> Option<Record<'_>> {
     let line = line.strip_suffix(b"\n")?;
     Record::decode(std::str::from_utf8(line).ok()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn record(millis: u64) -> Record<'static> {
+        Record {
+            millis,
+            ingested: millis,
+            stream: "s".into(),
+            message: "m\n".into(),
+        }
+    }
+
+    #[test]
+    fn an_append_reads_nothing_and_each_line_is_indexed_once() {
+        let path = std::env::temp_dir().join(format!("alpes-log-{}", Uuid::new_v4()));
+        let mut log = LogFile::open(&path).unwrap();
+        log.append(&[record(1), record(2)]).unwrap();
+        let mut torn = OpenOptions::new().append(true).open(&path).unwrap();
+        torn.write_all(&vec![b'x'; 200_000]).unwrap();
+
+        let mut log = LogFile::open(&path).unwrap();
+        log.append(&[record(3)]).unwrap();
+        assert_eq!((log.indexed, log.blocks.len()), (0, 0));
+        let mut seen = Vec::new();
+        for new in [4, 5] {
+            log.index(|record, _| seen.push(record.millis)).unwrap();
+            log.append(&[record(new)]).unwrap();
+        }
+        assert_eq!(seen, [1, 2, 3, 4]);
+        std::fs::remove_file(path).unwrap();
+    }
 }

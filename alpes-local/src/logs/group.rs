@@ -33,10 +33,9 @@ const LONGEST_NAME: usize = 250;
 /// A log group.
 pub(super) struct Group {
     name: String,
-    /// The streams, in order of their names.
-    pub(super) streams: BTreeMap<String, Stream>,
-    /// The events.
-    pub(super) file: LogFile,
+    /// The streams, in order of their names. Their spans are those of the indexed events.
+    streams: BTreeMap<String, Stream>,
+    file: LogFile,
 }
 
 /// A log stream.
@@ -74,21 +73,42 @@ impl Group {
         Ok(created.map_err(AwsError::from)? > 0)
     }
 
-    /// Opens a group; `None` if there is none of this name.
+    /// Opens a group; `None` if there is none of this name. Its events are read only when a reader needs them.
     pub(super) fn open(store: &Store, folder: &Path, name: &str) -> Result<Option<Self>, AwsError> {
         if !Self::exists(store, name)? {
             return Ok(None);
         }
-        let mut streams = Self::stored_streams(store, name)?;
-        let file = LogFile::open(&path(folder, name), |record, bytes| {
+        Ok(Some(Self {
+            name: name.to_owned(),
+            file: LogFile::open(&path(folder, name)).map_err(AwsError::internal)?,
+            streams: Self::stored_streams(store, name)?,
+        }))
+    }
+
+    /// Whether there is a stream of this name.
+    pub(super) fn has(&self, stream: &str) -> bool {
+        self.streams.contains_key(stream)
+    }
+
+    /// The streams with the spans of their events, in order of their names.
+    pub(super) fn streams(&mut self) -> Result<&BTreeMap<String, Stream>, AwsError> {
+        self.index()?;
+        Ok(&self.streams)
+    }
+
+    /// The events.
+    pub(super) fn events(&mut self) -> Result<&LogFile, AwsError> {
+        self.index()?;
+        Ok(&self.file)
+    }
+
+    fn index(&mut self) -> Result<(), AwsError> {
+        let streams = &mut self.streams;
+        let indexed = self.file.index(|record, bytes| {
             let stream = streams.entry(record.stream.clone().into_owned());
             stream.or_default().note(record, bytes);
         });
-        Ok(Some(Self {
-            name: name.to_owned(),
-            file: file.map_err(AwsError::internal)?,
-            streams,
-        }))
+        indexed.map_err(AwsError::internal)
     }
 
     /// Deletes a group and its events; `false` if there is none of this name.
@@ -125,7 +145,7 @@ impl Group {
 
     /// Makes a stream; `false` if there is one of this name.
     pub(super) fn add_stream(&mut self, store: &Store, stream: &str) -> Result<bool, AwsError> {
-        if self.streams.contains_key(stream) {
+        if self.has(stream) {
             return Ok(false);
         }
         check_stream_name(stream)?;
@@ -156,13 +176,7 @@ impl Group {
                 message: Cow::Borrowed(message),
             })
             .collect();
-        let sizes = self.file.append(&records).map_err(AwsError::internal)?;
-        if let Some(stream) = self.streams.get_mut(stream) {
-            for (record, bytes) in records.iter().zip(sizes) {
-                stream.note(record, bytes);
-            }
-        }
-        Ok(())
+        self.file.append(&records).map_err(AwsError::internal)
     }
 }
 

@@ -22,12 +22,16 @@ use serde_json::Value;
 use self::group::Group;
 use crate::{error::AwsError, names::arn, store::Store};
 
+/// The place of a group: empty until the group is opened, and after it was deleted.
+type Place = Arc<Mutex<Option<Group>>>;
+
 /// The log groups.
 pub struct Logs {
     store: Arc<Store>,
     folder: PathBuf,
-    /// The groups that were used since the runtime began.
-    groups: Mutex<HashMap<String, Arc<Mutex<Group>>>>,
+    /// The groups that were asked for since the runtime began. Each has a lock of its own, under which it is opened,
+    /// used and deleted.
+    groups: Mutex<HashMap<String, Place>>,
 }
 
 impl Logs {
@@ -73,13 +77,15 @@ impl Logs {
         stream: &str,
         events: &[(u64, &str)],
     ) -> Result<(), AwsError> {
-        let found = match self.find(group)? {
-            Some(found) => found,
-            None => self.make(group)?,
+        let append = |group: &mut Group| {
+            group.add_stream(&self.store, stream)?;
+            group.append(stream, events.iter().copied())
         };
-        let mut found = lock(&found);
-        found.add_stream(&self.store, stream)?;
-        found.append(stream, events.iter().copied())
+        if let Some(appended) = self.with_any(group, append)? {
+            return appended;
+        }
+        Group::create(&self.store, group)?;
+        self.with(group, append)
     }
 
     /// Answers an operation of the API, for example `FilterLogEvents`.
@@ -92,41 +98,54 @@ impl Logs {
         operations::call(self, operation, input)
     }
 
-    /// The group of this name, if there is one.
-    fn find(&self, name: &str) -> Result<Option<Arc<Mutex<Group>>>, AwsError> {
-        let mut groups = lock(&self.groups);
-        if let Some(group) = groups.get(name) {
-            return Ok(Some(group.clone()));
+    /// Does something with the group of this name, if there is one, while nobody else uses it.
+    fn with_any<T>(
+        &self,
+        name: &str,
+        act: impl FnOnce(&mut Group) -> T,
+    ) -> Result<Option<T>, AwsError> {
+        let place = self.place(name);
+        let mut place = lock(&place);
+        if place.is_none() {
+            *place = Group::open(&self.store, &self.folder, name)?;
         }
-        let opened = Group::open(&self.store, &self.folder, name)?;
-        Ok(opened.map(|group| {
-            let group = Arc::new(Mutex::new(group));
-            groups.insert(name.to_owned(), group.clone());
-            group
-        }))
+        Ok(place.as_mut().map(act))
     }
 
-    /// Makes the group of this name, unless there is one, and returns it.
-    fn make(&self, name: &str) -> Result<Arc<Mutex<Group>>, AwsError> {
-        Group::create(&self.store, name)?;
-        self.existing(name)
-    }
-
-    /// The group of this name, or AWS's error.
-    fn existing(&self, name: &str) -> Result<Arc<Mutex<Group>>, AwsError> {
-        let missing = || {
-            let message = "The specified log group does not exist.";
-            AwsError::client("ResourceNotFoundException", message)
-        };
-        self.find(name)?.ok_or_else(missing)
+    /// Does something with the group of this name. The error may be AWS's that there is none.
+    fn with<T>(
+        &self,
+        name: &str,
+        act: impl FnOnce(&mut Group) -> Result<T, AwsError>,
+    ) -> Result<T, AwsError> {
+        self.with_any(name, act)?.unwrap_or_else(|| Err(no_group()))
     }
 
     /// Deletes the group of this name; `false` if there is none.
     fn forget(&self, name: &str) -> Result<bool, AwsError> {
-        let mut groups = lock(&self.groups);
-        groups.remove(name);
+        let place = self.place(name);
+        let mut place = lock(&place);
+        *place = None;
         Group::delete(&self.store, &self.folder, name)
     }
+
+    fn place(&self, name: &str) -> Place {
+        let mut groups = lock(&self.groups);
+        groups.entry(name.to_owned()).or_default().clone()
+    }
+}
+
+fn no_group() -> AwsError {
+    let message = "The specified log group does not exist.";
+    AwsError::client("ResourceNotFoundException", message)
+}
+
+fn known_stream(group: &Group, stream: &str) -> Result<(), AwsError> {
+    if !group.has(stream) {
+        let message = "The specified log stream does not exist.";
+        return Err(AwsError::client("ResourceNotFoundException", message));
+    }
+    Ok(())
 }
 
 fn group_arn(name: &str) -> String {

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::{
     Logs,
     group::{Group, Stream, as_i64, as_u64, path},
-    group_arn, invalid, lock,
+    group_arn, invalid, known_stream, no_group,
     requests::{
         CreateGroup, DescribeGroups, DescribeStreams, GroupRequest, InputEvent, PutEvents,
         Retention, StreamOrder, StreamRequest, read,
@@ -55,16 +55,20 @@ fn create_group(logs: &Logs, request: &CreateGroup) -> Result<Value, AwsError> {
 }
 
 fn create_stream(logs: &Logs, request: &StreamRequest) -> Result<Value, AwsError> {
-    let group = logs.existing(&request.log_group_name)?;
-    if !lock(&group).add_stream(&logs.store, &request.log_stream_name)? {
+    let stream = &request.log_stream_name;
+    let made = logs.with(&request.log_group_name, |group| {
+        group.add_stream(&logs.store, stream)
+    });
+    if !made? {
         return Err(exists("The specified log stream already exists"));
     }
     Ok(json!({}))
 }
 
 fn delete_group(logs: &Logs, request: &GroupRequest) -> Result<Value, AwsError> {
-    logs.existing(&request.log_group_name)?;
-    logs.forget(&request.log_group_name)?;
+    if !logs.forget(&request.log_group_name)? {
+        return Err(no_group());
+    }
     Ok(json!({}))
 }
 
@@ -75,11 +79,13 @@ fn put_retention(logs: &Logs, request: &Retention) -> Result<Value, AwsError> {
             "retentionInDays: {days} is not one of AWS's values"
         )));
     }
-    logs.existing(&request.log_group_name)?;
-    logs.store.write(|transaction| {
+    let changed = logs.store.write(|transaction| {
         let sql = "UPDATE logs_groups SET retention = ?2 WHERE name = ?1";
         transaction.execute(sql, params![request.log_group_name, days])
-    })?;
+    });
+    if changed.map_err(AwsError::from)? == 0 {
+        return Err(no_group());
+    }
     Ok(json!({}))
 }
 
@@ -160,15 +166,13 @@ fn describe_streams(logs: &Logs, request: &DescribeStreams) -> Result<Value, Aws
         request.log_group_name.as_deref(),
         request.log_group_identifier.as_deref(),
     )?;
-    let group = logs.existing(name)?;
-    let mut streams: Vec<(String, Stream)> = {
-        let group = lock(&group);
+    let mut streams: Vec<(String, Stream)> = logs.with(name, |group| {
         let wanted = |name: &&String| name.starts_with(prefix.unwrap_or_default());
-        let streams = group.streams.iter().filter(|(name, _)| wanted(name));
-        streams
+        let streams = group.streams()?.iter().filter(|(name, _)| wanted(name));
+        Ok(streams
             .map(|(name, stream)| (name.clone(), *stream))
-            .collect()
-    };
+            .collect())
+    })?;
     let rank = |name: &str, stream: &Stream| stream_rank(by_time, name, stream);
     streams.sort_by_cached_key(|(name, stream)| rank(name, stream));
     if request.descending {
@@ -220,21 +224,18 @@ fn stream_value(group_arn: &str, name: &str, stream: &Stream) -> Value {
 
 fn put_events(logs: &Logs, request: &PutEvents) -> Result<Value, AwsError> {
     check_batch(&request.log_events)?;
-    let group = logs.existing(&request.log_group_name)?;
-    let mut group = lock(&group);
-    if !group.streams.contains_key(&request.log_stream_name) {
-        let message = "The specified log stream does not exist.";
-        return Err(AwsError::client("ResourceNotFoundException", message));
-    }
     let now = now_millis();
     let events = &request.log_events;
-    let too_old = events.partition_point(|event| event.timestamp + 14 * DAY < now);
+    let too_old = events.partition_point(|event| event.timestamp.saturating_add(14 * DAY) < now);
     let on_time = events.partition_point(|event| event.timestamp <= now + 2 * HOUR);
     let accepted = events.get(too_old..on_time).unwrap_or_default();
     let accepted = accepted
         .iter()
         .map(|event| (event.timestamp, event.message.as_str()));
-    group.append(&request.log_stream_name, accepted)?;
+    logs.with(&request.log_group_name, |group| {
+        known_stream(group, &request.log_stream_name)?;
+        group.append(&request.log_stream_name, accepted)
+    })?;
     Ok(put_answer(too_old, on_time, events.len()))
 }
 
@@ -282,12 +283,17 @@ fn put_answer(too_old: usize, on_time: usize, all: usize) -> Value {
 /// The limit of a page, within AWS's bounds.
 pub(super) fn limit(asked: Option<usize>, most: usize) -> Result<usize, AwsError> {
     let limit = asked.unwrap_or(most);
-    if limit == 0 || limit > most {
-        return Err(invalid(format!(
-            "limit: {limit} is not between 1 and {most}"
-        )));
-    }
-    Ok(limit)
+    let rule = if limit == 0 {
+        "greater than or equal to 1".to_owned()
+    } else if limit > most {
+        format!("less than or equal to {most}")
+    } else {
+        return Ok(limit);
+    };
+    Err(invalid(format!(
+        "1 validation error detected: Value '{limit}' at 'limit' failed to satisfy constraint: Member must have value \
+         {rule}"
+    )))
 }
 
 /// Cuts a page, and returns the token of the next one: the rank of the last entry.

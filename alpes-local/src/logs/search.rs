@@ -5,8 +5,7 @@ use serde_json::{Value, json};
 use super::{
     Logs,
     file::Position,
-    group::Group,
-    invalid, lock,
+    invalid, known_stream,
     operations::{limit, with_token},
     page::{Cursor, Direction, Page, Search},
     pattern::Pattern,
@@ -46,10 +45,7 @@ pub(super) fn get_events(logs: &Logs, request: &GetEvents) -> Result<Value, AwsE
         request.log_group_name.as_deref(),
         request.log_group_identifier.as_deref(),
     )?;
-    let group = logs.existing(name)?;
-    let group = lock(&group);
     let stream = &request.log_stream_name;
-    known_stream(&group, stream)?;
     let search = Search {
         earliest: request.start_time.unwrap_or(0),
         // The end is exclusive here, and inclusive in FilterLogEvents.
@@ -61,7 +57,10 @@ pub(super) fn get_events(logs: &Logs, request: &GetEvents) -> Result<Value, AwsE
         limit,
         cursor,
     };
-    let page = search.run(&group.file).map_err(AwsError::internal)?;
+    let page = logs.with(name, |group| {
+        known_stream(group, stream)?;
+        search.run(group.events()?).map_err(AwsError::internal)
+    })?;
     Ok(events_answer(page, cursor))
 }
 
@@ -101,11 +100,6 @@ pub(super) fn filter_events(logs: &Logs, request: &FilterEvents) -> Result<Value
         request.log_group_name.as_deref(),
         request.log_group_identifier.as_deref(),
     )?;
-    let group = logs.existing(name)?;
-    let group = lock(&group);
-    for stream in request.log_stream_names.iter().flatten() {
-        known_stream(&group, stream)?;
-    }
     let search = Search {
         earliest: request.start_time.unwrap_or(0),
         latest: request.end_time.unwrap_or(u64::MAX),
@@ -114,7 +108,12 @@ pub(super) fn filter_events(logs: &Logs, request: &FilterEvents) -> Result<Value
         limit,
         cursor,
     };
-    let page = search.run(&group.file).map_err(AwsError::internal)?;
+    let page = logs.with(name, |group| {
+        for stream in request.log_stream_names.iter().flatten() {
+            known_stream(group, stream)?;
+        }
+        search.run(group.events()?).map_err(AwsError::internal)
+    })?;
     let direction = cursor.direction;
     let last = page.events.last().filter(|_| page.more);
     let after = last.map(|(position, _)| Some(*position));
@@ -139,14 +138,6 @@ fn filtered((position, record): &(Position, Record<'static>)) -> Value {
         "ingestionTime": record.ingested,
         "eventId": position.id(),
     })
-}
-
-fn known_stream(group: &Group, stream: &str) -> Result<(), AwsError> {
-    if !group.streams.contains_key(stream) {
-        let message = "The specified log stream does not exist.";
-        return Err(AwsError::client("ResourceNotFoundException", message));
-    }
-    Ok(())
 }
 
 /// Where a page begins. A token has its own direction.

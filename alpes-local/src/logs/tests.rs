@@ -160,6 +160,11 @@ fn put_log_events_follows_the_rules_of_a_batch() {
     );
     logs.append("g", "s", now, "first").unwrap();
     assert_eq!(put(one).unwrap().get("rejectedLogEventsInfo"), None);
+    let latest = put(json!([{ "timestamp": u64::MAX, "message": "m" }])).unwrap();
+    assert_eq!(
+        latest["rejectedLogEventsInfo"]["tooNewLogEventStartIndex"],
+        0
+    );
     let unordered =
         json!([{ "timestamp": now, "message": "m" }, { "timestamp": 1, "message": "m" }]);
     assert_eq!(

@@ -5,7 +5,10 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use source_mapping::{Destination, Filter, Millis, Reads, Settings, StartingPosition};
 
-use crate::{error::AwsError, names};
+use crate::{
+    error::AwsError,
+    names::{ACCOUNT, FunctionName},
+};
 
 /// The settings of a mapping, for the deployment of a template.
 #[derive(Clone, Debug, PartialEq)]
@@ -117,11 +120,10 @@ impl Config {
     /// AWS's defaults.
     pub(super) fn new(function: &str, source_arn: &str) -> Result<Self, AwsError> {
         let source = Source::parse(source_arn)?;
-        let function = function_arn(function);
-        let (name, _) = split_function(&function);
+        let function = FunctionName::parse(function)?;
         Ok(Self {
-            role: format!("arn:aws:iam::{}:role/{name}", names::ACCOUNT),
-            function,
+            role: format!("arn:aws:iam::{ACCOUNT}:role/{}", function.name),
+            function: function.arn(),
             source: source_arn.to_owned(),
             position: None,
             batch_size: if source == Source::Queue { 10 } else { 100 },
@@ -219,26 +221,6 @@ impl From<Position> for StartingPosition {
     }
 }
 
-/// The ARN of a function that is given by name, by a part of its ARN, or by its ARN.
-pub(super) fn function_arn(function: &str) -> String {
-    if function.starts_with("arn:") {
-        return function.to_owned();
-    }
-    let name = function
-        .rsplit_once("function:")
-        .map_or(function, |(_, name)| name);
-    names::arn("lambda", &format!("function:{name}"))
-}
-
-/// The name and the qualifier in a function's ARN.
-pub(super) fn split_function(arn: &str) -> (&str, Option<&str>) {
-    let name = arn.rsplit_once("function:").map_or(arn, |(_, name)| name);
-    match name.split_once(':') {
-        Some((name, qualifier)) => (name, Some(qualifier)),
-        None => (name, None),
-    }
-}
-
 fn destination(arn: &str) -> Result<Destination, AwsError> {
     let service = arn.split(':').nth(2).unwrap_or_default();
     match service {
@@ -307,13 +289,17 @@ mod tests {
             assert!(error.message.contains("EventSourceArn"), "{error}");
         }
     }
-
     #[test]
-    fn functions_have_one_name() {
-        let arn = "arn:aws:lambda:us-east-1:000000000000:function:worker:live";
-        for text in [arn, "000000000000:function:worker:live", "worker:live"] {
-            assert_eq!(function_arn(text), arn);
-        }
-        assert_eq!(split_function(arn), ("worker", Some("live")));
+    fn a_mapping_has_the_arn_of_its_function() {
+        let config = Config::new("order-function:live", STREAM).unwrap();
+        let arn = "arn:aws:lambda:us-east-1:000000000000:function:order-function:live";
+        assert_eq!(config.function, arn);
+        assert!(
+            config.role.ends_with(":role/order-function"),
+            "{}",
+            config.role
+        );
+        let error = Config::new("a b", STREAM).unwrap_err();
+        assert_eq!(error.code, "ValidationException");
     }
 }

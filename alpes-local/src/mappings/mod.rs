@@ -44,7 +44,7 @@ pub use sources::{Message, Polling, QueueSource, ShardInfo, StreamSource};
 pub use status::{Act, BatchView, Counts, MappingEvent, MappingView, ShardView};
 
 use self::{
-    config::{Config, Source, function_arn, invalid},
+    config::{Config, Source, invalid},
     core::{Core, Live},
     journal::{Journal, Row},
     postman::Postman,
@@ -127,7 +127,7 @@ impl Mappings {
     /// The id of the mapping from a source, by its ARN, to a function; `None` if there is none.
     #[must_use]
     pub fn id_of(&self, function: &str, source: &str) -> Option<Uuid> {
-        let live = self.of(&function_arn(function), source);
+        let live = self.of(&names::function_arn(function), source);
         live.map(|live| live.uuid)
     }
 

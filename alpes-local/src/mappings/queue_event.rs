@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value, json};
 
 use super::sources::Message;
-use crate::names;
+use crate::{input::lower_first, names};
 
 /// The text of a message in an event, as Lambda writes it.
 pub(super) fn record(queue: &str, message: &Message) -> String {
@@ -35,9 +35,7 @@ pub(super) fn record(queue: &str, message: &Message) -> String {
 fn attribute_of(attribute: &Value) -> Value {
     let mut written = Map::new();
     for (name, value) in attribute.as_object().into_iter().flatten() {
-        let mut letters = name.chars();
-        let first = letters.next().into_iter().flat_map(char::to_lowercase);
-        written.insert(first.chain(letters).collect(), value.clone());
+        written.insert(lower_first(name), value.clone());
     }
     written.insert("stringListValues".to_owned(), json!([]));
     written.insert("binaryListValues".to_owned(), json!([]));

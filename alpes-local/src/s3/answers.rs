@@ -1,11 +1,15 @@
 //! The parts that answers of S3 have in common.
 
 use http::{HeaderName, HeaderValue};
-use jiff::{Timestamp, fmt::rfc2822::DateTimePrinter};
+use jiff::fmt::rfc2822::DateTimePrinter;
 use uuid::Uuid;
 
 use super::errors::HOST_ID;
-use crate::http::{Response, answer, xml_text};
+pub(super) use crate::http::xml_element as element;
+use crate::{
+    http::{Response, answer},
+    time::{at_millis, iso_millis},
+};
 
 pub(super) const XML: &str = "application/xml";
 const NAMESPACE: &str = "http://s3.amazonaws.com/doc/2006-03-01/";
@@ -25,11 +29,6 @@ pub(super) fn empty(status: u16) -> Response {
     let mut response = answer(status, XML, "");
     response.headers_mut().remove(http::header::CONTENT_TYPE);
     response
-}
-
-/// An element with a text.
-pub(super) fn element(name: &str, text: &str) -> String {
-    format!("<{name}>{}</{name}>", xml_text(text))
 }
 
 /// Sets a header. A value that HTTP cannot carry is left out.
@@ -54,21 +53,14 @@ pub(super) fn request_id() -> String {
     id.chars().take(16).collect()
 }
 
-fn timestamp(millis: u64) -> Timestamp {
-    let seconds = i64::try_from(millis / 1_000).unwrap_or_default();
-    Timestamp::from_second(seconds).unwrap_or_default()
-}
-
 /// A time as HTTP's headers have it: `Sat, 28 Nov 2026 20:00:00 GMT`.
 pub(super) fn http_date(millis: u64) -> String {
     DateTimePrinter::new()
-        .timestamp_to_rfc9110_string(&timestamp(millis))
+        .timestamp_to_rfc9110_string(&at_millis(millis))
         .unwrap_or_default()
 }
 
-/// A time as S3's documents have it: `2026-11-28T20:00:00.000Z`.
+/// A time as S3's documents have it, in whole seconds: `2026-11-28T20:00:00.000Z`.
 pub(super) fn iso_date(millis: u64) -> String {
-    timestamp(millis)
-        .strftime("%Y-%m-%dT%H:%M:%S.000Z")
-        .to_string()
+    iso_millis(millis - millis % 1_000)
 }

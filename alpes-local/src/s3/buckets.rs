@@ -23,6 +23,7 @@ impl S3 {
         self.ensure_bucket(name)?;
         let mut response = empty(200);
         set(&mut response, "location", &format!("/{name}"));
+        set_arn(&mut response, name);
         Ok(response)
     }
 
@@ -42,6 +43,7 @@ impl S3 {
             .read(|connection| table::bucket(connection, name))?;
         let mut response = empty(200);
         set(&mut response, "x-amz-bucket-region", REGION);
+        set_arn(&mut response, name);
         Ok(response)
     }
 
@@ -84,6 +86,14 @@ impl S3 {
         self.store
             .write(|transaction| table::make_bucket(transaction, name, now_millis()))
     }
+}
+
+fn set_arn(response: &mut Response, bucket: &str) {
+    set(
+        response,
+        "x-amz-bucket-arn",
+        &format!("arn:aws:s3:::{bucket}"),
+    );
 }
 
 /// Checks the document of a request to make a bucket. All buckets are in the one region.

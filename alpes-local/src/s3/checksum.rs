@@ -17,6 +17,9 @@ pub(super) enum Algorithm {
 }
 
 impl Algorithm {
+    /// The algorithm of S3 where the client wants none.
+    pub const DEFAULT: Self = Self::Crc64Nvme;
+
     pub const ALL: [Self; 5] = [
         Self::Crc32,
         Self::Crc32c,

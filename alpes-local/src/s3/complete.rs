@@ -4,7 +4,7 @@ use base64::{Engine, prelude::BASE64_STANDARD};
 use rusqlite::Transaction;
 
 use super::{
-    checksum::{Algorithm, COMPOSITE, Checksum},
+    checksum::{Algorithm, COMPOSITE, Checksum, FULL_OBJECT},
     conditions::check_write,
     errors::{invalid_request, malformed_xml},
     payload::bad_checksum,
@@ -47,7 +47,13 @@ pub(super) fn complete(
         size,
         etag: etag(&parts),
         modified: now_millis(),
-        checksum: checksum(transaction, request, &upload, &parts, (content, size))?,
+        checksum: Some(checksum(
+            transaction,
+            request,
+            &upload,
+            &parts,
+            (content, size),
+        )?),
         class: upload.class,
         headers: upload.headers,
     };
@@ -231,10 +237,9 @@ fn checksum(
     upload: &Upload,
     parts: &[Part],
     (content, size): (i64, u64),
-) -> Result<Option<Checksum>, AwsError> {
-    let Some((algorithm, kind)) = upload.checksum else {
-        return Ok(None);
-    };
+) -> Result<Checksum, AwsError> {
+    let default = (Algorithm::DEFAULT, FULL_OBJECT);
+    let (algorithm, kind) = upload.checksum.unwrap_or(default);
     let mut hasher = algorithm.hasher();
     let value = if kind == COMPOSITE {
         for checksum in parts.iter().filter_map(|part| part.checksum.as_ref()) {
@@ -250,7 +255,7 @@ fn checksum(
     let expected = request.header(&algorithm.header());
     let plain = value.split('-').next();
     if expected.is_none_or(|expected| expected == value || Some(expected) == plain) {
-        return Ok(Some(Checksum { algorithm, value }));
+        return Ok(Checksum { algorithm, value });
     }
     Err(bad_checksum(algorithm))
 }

@@ -32,6 +32,7 @@ use crate::{
     error::AwsError,
     http::{Request, Response},
     store::Store,
+    waiting::aside,
 };
 
 pub use listing::Listed;
@@ -53,8 +54,9 @@ impl S3 {
     }
 
     /// Answers a request. The bucket is in the path or in the host's name.
+    /// Bodies may be large, so this leaves its thread of a multi-threaded runtime to other tasks.
     pub fn serve(&self, request: &Request) -> Response {
-        match self.respond(request) {
+        match aside(|| self.respond(request)) {
             Ok(response) => identified(response),
             Err(error) => error_answer(&request.method, &error),
         }

@@ -197,7 +197,7 @@ fn store(
         modified: now_millis(),
         class: class.unwrap_or_else(|| STANDARD.to_owned()),
         headers,
-        checksum: payload.checksum.clone(),
+        checksum: Some(payload.checksum_or_default()),
     };
     table::save(transaction, &at.bucket, &at.key, &object)?;
     Ok(object)

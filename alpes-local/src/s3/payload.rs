@@ -2,14 +2,17 @@
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use bytes::Bytes;
-use sha2::{Digest, Sha256};
 
 use super::{
     checksum::{Algorithm, Checksum},
     chunked::{Decoded, decode, incomplete, malformed_trailer},
     errors::{header_not_implemented, invalid_request},
 };
-use crate::{error::AwsError, http::Request};
+use crate::{
+    digest::{hexadecimal, sha256},
+    error::AwsError,
+    http::Request,
+};
 
 /// S3's limit on one upload in bytes.
 const LARGEST: u64 = 5 * 1_024 * 1_024 * 1_024;
@@ -48,6 +51,15 @@ impl Payload {
             bytes,
             checksum,
         })
+    }
+
+    /// The client's checksum, or the one that S3 takes if the client has none.
+    pub fn checksum_or_default(&self) -> Checksum {
+        let default = || Checksum {
+            algorithm: Algorithm::DEFAULT,
+            value: Algorithm::DEFAULT.of(&self.bytes),
+        };
+        self.checksum.clone().unwrap_or_else(default)
     }
 
     /// Bytes that come from this runtime itself.
@@ -122,8 +134,7 @@ fn check_sha256(request: &Request, bytes: &[u8]) -> Result<(), AwsError> {
     if !is_hash {
         return Ok(());
     }
-    // This type is written in hexadecimal digits.
-    let computed = format!("{:x}", Sha256::digest(bytes));
+    let computed = hexadecimal(&sha256(bytes));
     if computed.eq_ignore_ascii_case(claimed) {
         return Ok(());
     }

@@ -1,27 +1,9 @@
-//! The answers of services of the query protocol, and SNS's errors.
+//! The parts that SNS's answers have in common, and SNS's errors.
 
-use uuid::Uuid;
-
-use crate::{error::AwsError, http::xml_text};
+use crate::{error::AwsError, http::xml_element};
 
 /// The namespace of SNS's answers, also for [`crate::http::query_error`].
 pub const NAMESPACE: &str = "http://sns.amazonaws.com/doc/2010-03-31/";
-
-/// The whole answer to an action. `result` is the XML inside of the result; `None` if the action has no result.
-pub(crate) fn query_answer(namespace: &str, action: &str, result: Option<&str>) -> String {
-    let result = result.map(|result| format!("<{action}Result>{result}</{action}Result>"));
-    let id = Uuid::new_v4();
-    format!(
-        "<{action}Response xmlns=\"{namespace}\">{}<ResponseMetadata><RequestId>{id}</RequestId></ResponseMetadata>\
-         </{action}Response>",
-        result.unwrap_or_default()
-    )
-}
-
-/// An element with a text.
-pub(crate) fn element(name: &str, text: &str) -> String {
-    format!("<{name}>{}</{name}>", xml_text(text))
-}
 
 /// A map with texts as names and values.
 pub(super) fn map<'a>(
@@ -31,8 +13,8 @@ pub(super) fn map<'a>(
     let entries = entries.into_iter().map(|(key, value)| {
         format!(
             "<entry>{}{}</entry>",
-            element("key", key),
-            element("value", value)
+            xml_element("key", key),
+            xml_element("value", value)
         )
     });
     format!("<{name}>{}</{name}>", entries.collect::<String>())

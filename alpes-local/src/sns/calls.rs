@@ -7,7 +7,7 @@ use tokio::time::sleep;
 
 use super::{
     Sns,
-    publishing::send_or_bury,
+    delivery::send_or_bury,
     table::{self, Call},
 };
 use crate::{error::AwsError, names::now_millis, sqs::Outgoing};

@@ -24,6 +24,8 @@ pub(super) struct Message {
     pub attributes: MessageAttributes,
     /// The sender's group, which goes on to queues.
     pub group: Option<String>,
+    /// The id by which a FIFO topic knows duplicates.
+    pub deduplication: Option<String>,
     body: Body,
 }
 
@@ -46,6 +48,7 @@ impl Message {
             subject: None,
             attributes: MessageAttributes::new(),
             group: None,
+            deduplication: None,
             body: Body::Plain(text.to_owned()),
         })
     }
@@ -55,12 +58,6 @@ impl Message {
         let field = |name: &str| form.get(&format!("{prefix}{name}"));
         let text = field("Message").unwrap_or_default();
         check_text(text)?;
-        if field("MessageDeduplicationId").is_some() {
-            return Err(invalid(
-                "MessageDeduplicationId Reason: The request includes MessageDeduplicationId parameter that is not \
-                 valid for this topic type",
-            ));
-        }
         let subject = field("Subject");
         subject.map_or(Ok(()), check_subject)?;
         let attributes = read_attributes(form, &format!("{prefix}MessageAttributes.entry"))?;
@@ -69,6 +66,7 @@ impl Message {
             subject: subject.map(str::to_owned),
             attributes,
             group: field("MessageGroupId").map(str::to_owned),
+            deduplication: field("MessageDeduplicationId").map(str::to_owned),
             body: Body::read(text, field("MessageStructure"))?,
         })
     }

@@ -3,7 +3,9 @@
 mod answers;
 mod calls;
 mod condition;
+mod delivery;
 mod fields;
+mod fifo;
 mod filter;
 mod message;
 mod publishing;
@@ -17,12 +19,17 @@ use std::sync::Arc;
 
 use tokio::sync::Notify;
 
-use crate::{error::AwsError, http::Form, invoke::Invoker, sqs::Sqs, store::Store};
+use crate::{
+    error::AwsError,
+    http::{Form, query_answer},
+    invoke::Invoker,
+    sqs::Sqs,
+    store::Store,
+};
 
 pub use answers::NAMESPACE;
-pub(crate) use answers::{element, query_answer};
 
-/// The topics. Standard topics only: a FIFO topic is refused. Messages are not signed.
+/// The topics, of both types: standard and FIFO. Messages are not signed.
 pub struct Sns {
     store: Arc<Store>,
     sqs: Arc<Sqs>,
@@ -44,6 +51,7 @@ impl Sns {
         invoker: Arc<dyn Invoker>,
     ) -> Result<Self, AwsError> {
         store.schema(table::SCHEMA)?;
+        store.schema(&fifo::ACCEPTED.schema())?;
         Ok(Self {
             store,
             sqs,

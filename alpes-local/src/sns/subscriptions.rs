@@ -6,16 +6,18 @@ use uuid::Uuid;
 
 use super::{
     Sns,
-    answers::{element, invalid, list, map, not_found},
+    answers::{invalid, list, map, not_found},
     fields::{Texts, attributes, required},
+    fifo,
     filter::{Filter, Scope},
-    table::{self, Protocol, Subscription},
+    table::{self, Protocol, Subscription, Topic},
     topics::PAGE,
 };
 use crate::{
     error::AwsError,
-    http::Form,
+    http::{Form, xml_element},
     names::{ACCOUNT, arn, last_part},
+    sqs::is_fifo,
 };
 
 const RAW: &str = "RawMessageDelivery";
@@ -81,7 +83,7 @@ impl Subscription {
             SCOPE => Err(format!(
                 "{SCOPE}: Invalid value [{value}]. Please use either MessageBody or MessageAttributes"
             )),
-            REDRIVE => check_redrive(value),
+            REDRIVE => self.check_redrive(value),
             // The policy is checked with its scope, after all attributes are set.
             POLICY => Ok(()),
             "DeliveryPolicy" | "ReplayPolicy" | "SubscriptionRoleArn" => Err(format!(
@@ -91,25 +93,30 @@ impl Subscription {
         }
     }
 
+    fn check_redrive(&self, value: &str) -> Result<(), String> {
+        if value.is_empty() {
+            return Ok(());
+        }
+        let policy: Value =
+            serde_json::from_str(value).map_err(|_| format!("{REDRIVE}: failed to parse JSON."))?;
+        let target = policy.get("deadLetterTargetArn").and_then(Value::as_str);
+        let target = target
+            .filter(|target| target.starts_with(&arn("sqs", "")))
+            .ok_or_else(|| format!("{REDRIVE}: deadLetterTargetArn is an invalid arn"))?;
+        if is_fifo(&self.endpoint) && !is_fifo(target) {
+            return Err(format!(
+                "{REDRIVE}: must use a FIFO queue as DLQ for a FIFO Subscription to a FIFO Topic."
+            ));
+        }
+        Ok(())
+    }
+
     fn check_filter(&self, prefix: &str) -> Result<(), AwsError> {
         let checked = self.filter();
         checked
             .map(|_| ())
             .map_err(|reason| invalid(&format!("{prefix}{POLICY}: {reason}")))
     }
-}
-
-fn check_redrive(value: &str) -> Result<(), String> {
-    if value.is_empty() {
-        return Ok(());
-    }
-    let policy: Value =
-        serde_json::from_str(value).map_err(|_| format!("{REDRIVE}: failed to parse JSON."))?;
-    let target = policy.get("deadLetterTargetArn").and_then(Value::as_str);
-    if target.is_some_and(|target| target.starts_with(&arn("sqs", ""))) {
-        return Ok(());
-    }
-    Err(format!("{REDRIVE}: deadLetterTargetArn is an invalid arn"))
 }
 
 const OF_SUBSCRIBE: &str = "Attributes Reason: ";
@@ -126,10 +133,10 @@ impl Sns {
             let known = table::subscription_of(transaction, &topic.name, protocol, endpoint)?;
             match known {
                 Some(known) => same(&known, &attributes),
-                None => subscribe(transaction, &topic.name, protocol, endpoint, &attributes),
+                None => subscribe(transaction, &topic, protocol, endpoint, &attributes),
             }
         })?;
-        Ok(element("SubscriptionArn", &made))
+        Ok(xml_element("SubscriptionArn", &made))
     }
 
     pub(super) fn unsubscribe(&self, form: &Form) -> Result<(), AwsError> {
@@ -198,7 +205,7 @@ impl Sns {
             let topic = table::existing_topic(transaction, topic_arn)?;
             let known = table::subscription_of(transaction, &topic.name, protocol, endpoint)?;
             let Some(mut known) = known else {
-                return subscribe(transaction, &topic.name, protocol, endpoint, attributes);
+                return subscribe(transaction, &topic, protocol, endpoint, attributes);
             };
             known.attributes.clear();
             save(transaction, known, attributes)
@@ -228,9 +235,6 @@ impl Sns {
 /// The protocol of a subscription, whose endpoint must fit it.
 fn protocol(name: &str, endpoint: &str) -> Result<Protocol, AwsError> {
     match name {
-        "sqs" if endpoint.strip_suffix(".fifo").is_some() => Err(invalid(
-            "Invalid parameter: Endpoint Reason: FIFO SQS Queues can not be subscribed to standard SNS topics",
-        )),
         "sqs" if endpoint.starts_with(&arn("sqs", "")) => Ok(Protocol::Sqs),
         "sqs" => Err(invalid("SQS endpoint ARN")),
         "lambda" if endpoint.starts_with(&arn("lambda", "function:")) => Ok(Protocol::Lambda),
@@ -248,14 +252,15 @@ fn protocol(name: &str, endpoint: &str) -> Result<Protocol, AwsError> {
 
 fn subscribe(
     transaction: &Transaction<'_>,
-    topic: &str,
+    topic: &Topic,
     protocol: Protocol,
     endpoint: &str,
     attributes: &Texts,
 ) -> Result<String, AwsError> {
+    fifo::check_endpoint(topic, protocol, endpoint)?;
     let subscription = Subscription {
         id: Uuid::new_v4().to_string(),
-        topic: topic.to_owned(),
+        topic: topic.name.clone(),
         protocol,
         endpoint: endpoint.to_owned(),
         attributes: Texts::new(),
@@ -320,17 +325,17 @@ fn page(form: &Form, all: &[Subscription]) -> Result<String, AwsError> {
     let rest = all.get(begin..).unwrap_or_default();
     let members = rest.iter().take(PAGE).map(|subscription| {
         [
-            element("TopicArn", &subscription.topic_arn()),
-            element("Protocol", subscription.protocol.name()),
-            element("SubscriptionArn", &subscription.arn()),
-            element("Owner", ACCOUNT),
-            element("Endpoint", &subscription.endpoint),
+            xml_element("TopicArn", &subscription.topic_arn()),
+            xml_element("Protocol", subscription.protocol.name()),
+            xml_element("SubscriptionArn", &subscription.arn()),
+            xml_element("Owner", ACCOUNT),
+            xml_element("Endpoint", &subscription.endpoint),
         ]
         .concat()
     });
     let mut answer = list("Subscriptions", members);
     if rest.len() > PAGE {
-        answer.push_str(&element("NextToken", &(begin + PAGE).to_string()));
+        answer.push_str(&xml_element("NextToken", &(begin + PAGE).to_string()));
     }
     Ok(answer)
 }

@@ -4,14 +4,16 @@ use rusqlite::{Connection, Transaction};
 
 use super::{
     Sns,
-    answers::{element, invalid, list, map},
+    answers::{invalid, list, map},
     fields::{Texts, attributes, members, required, tags},
+    fifo,
     table::{self, Topic},
 };
 use crate::{
     error::AwsError,
-    http::Form,
+    http::{Form, xml_element},
     names::{ACCOUNT, arn, last_part},
+    sqs::is_fifo,
 };
 
 /// The most topics or subscriptions of one answer.
@@ -28,30 +30,25 @@ const KEPT: [&str; 5] = [
 impl Sns {
     pub(super) fn create_topic(&self, form: &Form) -> Result<String, AwsError> {
         let name = required(form, "Name")?;
-        check_name(name)?;
-        let (attributes, tags) = (attributes(form), tags(form));
-        for (attribute, value) in &attributes {
-            check_attribute(attribute, value)?;
-        }
-        self.store.write(|transaction| {
-            if let Some(topic) = table::topic(transaction, name)? {
-                return same(&topic, &attributes, &tags);
-            }
-            let topic = Topic {
-                name: name.to_owned(),
-                attributes,
-                tags,
-            };
-            table::save_topic(transaction, &topic)
-        })?;
-        Ok(element("TopicArn", &arn("sns", name)))
+        let topic = Topic {
+            tags: tags(form),
+            ..Topic::new(name, attributes(form))?
+        };
+        self.store
+            .write(|transaction| match table::topic(transaction, name)? {
+                Some(known) => same(&known, &topic),
+                None => table::save_topic(transaction, &topic),
+            })?;
+        Ok(xml_element("TopicArn", &arn("sns", name)))
     }
 
     /// Deletes a topic. A topic that does not exist is no error.
     pub(super) fn delete_topic(&self, form: &Form) -> Result<(), AwsError> {
         let topic_arn = required(form, "TopicArn")?;
-        self.store
-            .write(|transaction| table::delete_topic(transaction, last_part(topic_arn)))
+        self.store.write(|transaction| {
+            fifo::ACCEPTED.forget(transaction, last_part(topic_arn))?;
+            table::delete_topic(transaction, last_part(topic_arn))
+        })
     }
 
     pub(super) fn list_topics(&self, form: &Form) -> Result<String, AwsError> {
@@ -63,10 +60,10 @@ impl Sns {
         names.truncate(PAGE);
         let arns = names
             .iter()
-            .map(|name| element("TopicArn", &arn("sns", name)));
+            .map(|name| xml_element("TopicArn", &arn("sns", name)));
         let mut answer = list("Topics", arns);
         if let Some(last) = names.last().filter(|_| more) {
-            answer.push_str(&element("NextToken", last));
+            answer.push_str(&xml_element("NextToken", last));
         }
         Ok(answer)
     }
@@ -83,8 +80,10 @@ impl Sns {
     pub(super) fn set_topic_attributes(&self, form: &Form) -> Result<(), AwsError> {
         let name = required(form, "AttributeName")?;
         let value = form.get("AttributeValue").unwrap_or_default();
-        check_attribute(name, value)?;
-        self.change_topic(required(form, "TopicArn")?, |topic| {
+        let topic_arn = required(form, "TopicArn")?;
+        fifo::check_change(name)?;
+        check_attribute(name, value, is_fifo(topic_arn))?;
+        self.change_topic(topic_arn, |topic| {
             topic.attributes.insert(name.to_owned(), value.to_owned());
         })
     }
@@ -94,10 +93,9 @@ impl Sns {
         let topic = self
             .store
             .read(|connection| table::existing_topic(connection, topic_arn))?;
-        let tags = topic
-            .tags
-            .iter()
-            .map(|(key, value)| format!("{}{}", element("Key", key), element("Value", value)));
+        let tags = topic.tags.iter().map(|(key, value)| {
+            format!("{}{}", xml_element("Key", key), xml_element("Value", value))
+        });
         Ok(list("Tags", tags))
     }
 
@@ -133,58 +131,69 @@ impl Sns {
     ///
     /// If the name or an attribute is not valid.
     pub fn ensure_topic(&self, name: &str, attributes: &Texts) -> Result<String, AwsError> {
-        check_name(name)?;
-        for (attribute, value) in attributes {
-            check_attribute(attribute, value)?;
-        }
+        let mut topic = Topic::new(name, attributes.clone())?;
         self.store.write(|transaction| {
             let known = table::topic(transaction, name)?;
-            let topic = Topic {
-                name: name.to_owned(),
-                attributes: attributes.clone(),
-                tags: known.map(|known| known.tags).unwrap_or_default(),
-            };
+            topic.tags = known.map(|known| known.tags).unwrap_or_default();
             table::save_topic(transaction, &topic)
         })?;
         Ok(arn("sns", name))
     }
 }
 
-fn check_name(name: &str) -> Result<(), AwsError> {
-    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
-    if (1..=256).contains(&name.len()) && name.bytes().all(allowed) {
-        return Ok(());
+impl Topic {
+    /// A topic without tags, after a check of its name and attributes.
+    fn new(name: &str, attributes: Texts) -> Result<Self, AwsError> {
+        let attributes = fifo::without_false_switch(attributes);
+        let of_fifo_topic = fifo::is_set(&attributes);
+        check_name(name, of_fifo_topic)?;
+        for (attribute, value) in &attributes {
+            check_attribute(attribute, value, of_fifo_topic)?;
+        }
+        Ok(Self {
+            name: name.to_owned(),
+            attributes,
+            tags: Texts::new(),
+        })
     }
-    if name.strip_suffix(".fifo").is_some() {
-        return Err(invalid(
-            "Topic Name Reason: the local runtime has no FIFO topics",
-        ));
-    }
-    Err(invalid("Topic Name"))
 }
 
-fn check_attribute(name: &str, value: &str) -> Result<(), AwsError> {
-    let reason = match name {
-        "SignatureVersion" if !matches!(value, "1" | "2") => "Invalid value for SignatureVersion",
-        _ if KEPT.contains(&name) => return Ok(()),
-        "FifoTopic" if value == "false" => return Ok(()),
-        _ => "the local runtime does not know this attribute",
-    };
-    Err(invalid(&format!("AttributeName {name} Reason: {reason}")))
+fn check_name(name: &str, of_fifo_topic: bool) -> Result<(), AwsError> {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+    let stem = name.strip_suffix(".fifo").unwrap_or(name);
+    let valid = !stem.is_empty() && name.len() <= 256 && stem.bytes().all(allowed);
+    if valid && is_fifo(name) == of_fifo_topic {
+        return Ok(());
+    }
+    Err(invalid(if of_fifo_topic {
+        "Fifo Topic names must end with .fifo and must be made up of only uppercase and lowercase ASCII letters, \
+         numbers, underscores, and hyphens, and must be between 1 and 256 characters long."
+    } else {
+        "Topic Name"
+    }))
+}
+
+fn check_attribute(name: &str, value: &str, of_fifo_topic: bool) -> Result<(), AwsError> {
+    let checked = fifo::check_attribute(name, value, of_fifo_topic).unwrap_or(match name {
+        "SignatureVersion" if !matches!(value, "1" | "2") => {
+            Err("Invalid value for SignatureVersion")
+        }
+        _ if KEPT.contains(&name) => Ok(()),
+        _ => Err("the local runtime does not know this attribute"),
+    });
+    checked.map_err(|reason| invalid(&format!("AttributeName {name} Reason: {reason}")))
 }
 
 /// An existing topic is made again only with the attributes and tags that it has.
-fn same(topic: &Topic, attributes: &Texts, tags: &Texts) -> Result<(), AwsError> {
-    let known = |all: &Texts, some: &Texts| {
-        some.iter()
-            .all(|(name, value)| all.get(name) == Some(value))
-    };
-    if !known(&topic.attributes, attributes) {
+fn same(known: &Topic, topic: &Topic) -> Result<(), AwsError> {
+    let attributes = known.shown_attributes();
+    let mut wanted = topic.attributes.iter();
+    if !wanted.all(|(name, value)| attributes.get(name) == Some(value)) {
         return Err(invalid(
             "Attributes Reason: Topic already exists with different attributes",
         ));
     }
-    if !tags.is_empty() && topic.tags != *tags {
+    if !topic.tags.is_empty() && topic.tags != known.tags {
         return Err(invalid(
             "Tags Reason: Topic already exists with different tags",
         ));
@@ -205,7 +214,7 @@ fn described(connection: &Connection, topic: &Topic) -> Result<Texts, AwsError> 
     ]
     .map(|(name, value)| (name.to_owned(), value))
     .into();
-    described.extend(topic.attributes.clone());
+    described.extend(topic.shown_attributes());
     Ok(described)
 }
 

@@ -69,7 +69,11 @@ pub(super) fn no_queue() -> AwsError {
 }
 
 pub(super) fn unknown_attribute(name: &str) -> AwsError {
-    AwsError::client("InvalidAttributeName", format!("Unknown Attribute {name}."))
+    invalid_name(format!("Unknown Attribute {name}."))
+}
+
+pub(super) fn invalid_name(message: impl Into<String>) -> AwsError {
+    AwsError::client("InvalidAttributeName", message)
 }
 
 pub(super) fn invalid_attribute(name: &str, reason: &str) -> AwsError {

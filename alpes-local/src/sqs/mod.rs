@@ -3,7 +3,11 @@
 mod arrivals;
 mod attributes;
 mod batch;
+mod duplicates;
 mod errors;
+mod expiry;
+mod fifo;
+mod groups;
 mod names;
 mod queues;
 mod receipt;
@@ -32,10 +36,13 @@ use crate::{
 
 pub use attributes::{MessageAttribute, MessageAttributes};
 pub(crate) use attributes::{carried, size};
+pub(crate) use duplicates::{Candidate, Duplicates};
 pub use errors::error_answer;
+pub(crate) use fifo::{content_id, sequence_number, valid_id};
+pub(crate) use names::is_fifo;
 pub(crate) use sending::Outgoing;
 
-/// The queues. Standard queues only: a FIFO queue is refused.
+/// The queues, of both types: standard and FIFO.
 pub struct Sqs {
     store: Arc<Store>,
     endpoint: String,
@@ -90,6 +97,8 @@ impl Sqs {
     /// If the tables cannot be made.
     pub fn new(store: Arc<Store>, endpoint: &str) -> Result<Self, AwsError> {
         store.schema(table::SCHEMA)?;
+        store.schema(groups::SCHEMA)?;
+        store.schema(&fifo::ACCEPTED.schema())?;
         Ok(Self {
             store,
             endpoint: endpoint.trim_end_matches('/').to_owned(),
@@ -128,11 +137,11 @@ impl Sqs {
         }
     }
 
-    /// Sends a message to the queue with this ARN, and returns the message's id.
+    /// Sends a message to the standard queue with this ARN, and returns the message's id.
     ///
     /// # Errors
     ///
-    /// `QueueDoesNotExist`, or if the queue refuses the message.
+    /// `QueueDoesNotExist`, or if the queue refuses the message. A FIFO queue refuses it, since it has no group.
     pub fn send(&self, queue_arn: &str, body: &str) -> Result<String, AwsError> {
         let url = self.url_of(queue_arn)?;
         let sent = self.send_message(json!({ "QueueUrl": url, "MessageBody": body }))?;

@@ -7,13 +7,14 @@ use serde_json::{Map, Value, json};
 use super::{
     Sqs,
     errors::{invalid_parameter, unknown_attribute},
-    names, read,
+    fifo, names, read,
     settings::{Attributes, Settings, changed, shown},
     table::{self, Queue},
 };
 use crate::{
     error::AwsError,
     names::{arn, now_millis},
+    waiting::aside,
 };
 
 /// The most queues of one answer to `ListQueues`.
@@ -86,7 +87,7 @@ impl Sqs {
     pub(super) fn create_queue(&self, input: Value) -> Result<Value, AwsError> {
         let create: Create = read(input)?;
         let (name, now) = (create.queue_name, now_millis());
-        names::check(&name)?;
+        names::check(&name, fifo::is_set(&create.attributes))?;
         self.store.write(|transaction| {
             if let Some(queue) = table::find(transaction, &name)? {
                 return same(&queue, &create.attributes);
@@ -108,17 +109,18 @@ impl Sqs {
     ///
     /// If the name or an attribute is not valid.
     pub fn ensure(&self, name: &str, attributes: &Attributes) -> Result<String, AwsError> {
-        names::check(name)?;
-        let queue = Queue::new(name, attributes, now_millis())?;
+        names::check(name, fifo::is_set(attributes))?;
+        let mut queue = Queue::new(name, attributes, now_millis())?;
         self.store.write(|transaction| {
-            let known = table::find(transaction, name)?;
-            let queue = Queue {
-                tags: known.map(|known| known.tags).unwrap_or_default(),
-                ..queue
-            };
+            if let Some(known) = table::find(transaction, name)? {
+                queue.tags = known.tags;
+                delay_again(transaction, &known.settings, &queue)?;
+            }
             check_redrive(transaction, &queue)?;
             table::save(transaction, &queue)
         })?;
+        // A shorter delay may have shown messages.
+        self.arrivals.arrived(name);
         Ok(self.url(name))
     }
 
@@ -166,9 +168,12 @@ impl Sqs {
     pub(super) fn delete_queue(&self, input: Value) -> Result<Value, AwsError> {
         let at: At = read(input)?;
         let name = names::queue_at(&at.queue_url)?;
-        self.store.write(|transaction| {
-            table::existing(transaction, name)?;
-            table::delete_queue(transaction, name)
+        aside(|| {
+            self.store.write(|transaction| {
+                table::existing(transaction, name)?;
+                fifo::ACCEPTED.forget(transaction, name)?;
+                table::delete_queue(transaction, name)
+            })
         })?;
         // Receivers that wait learn that the queue is gone.
         self.arrivals.arrived(name);
@@ -178,9 +183,12 @@ impl Sqs {
     pub(super) fn purge_queue(&self, input: Value) -> Result<Value, AwsError> {
         let at: At = read(input)?;
         let name = names::queue_at(&at.queue_url)?;
-        self.store.write(|transaction| {
-            table::existing(transaction, name)?;
-            table::delete_all(transaction, name)
+        aside(|| {
+            self.store.write(|transaction| {
+                table::existing(transaction, name)?;
+                fifo::ACCEPTED.forget(transaction, name)?;
+                table::delete_all(transaction, name)
+            })
         })?;
         Ok(json!({}))
     }
@@ -201,12 +209,17 @@ impl Sqs {
 
     pub(super) fn set_queue_attributes(&self, input: Value) -> Result<Value, AwsError> {
         let set: SetAttributes = read(input)?;
-        self.change(&set.queue_url, |transaction, queue| {
+        let answer = self.change(&set.queue_url, |transaction, queue| {
+            fifo::check_same_type(&queue.attributes, &set.attributes)?;
             queue.attributes = changed(&queue.attributes, &set.attributes)?;
-            queue.settings = Settings::of(&queue.attributes)?;
+            let before = std::mem::replace(&mut queue.settings, Settings::of(&queue.attributes)?);
             queue.modified = now_millis();
+            delay_again(transaction, &before, queue)?;
             check_redrive(transaction, queue)
-        })
+        })?;
+        // A shorter delay may have shown messages.
+        self.arrivals.arrived(names::queue_at(&set.queue_url)?);
+        Ok(answer)
     }
 
     pub(super) fn tag_queue(&self, input: Value) -> Result<Value, AwsError> {
@@ -279,7 +292,20 @@ fn same(queue: &Queue, attributes: &Attributes) -> Result<(), AwsError> {
     Ok(())
 }
 
-/// A dead-letter queue must exist before its queue names it.
+/// A new delay of a FIFO queue holds for the messages that it has, unlike that of a standard queue.
+fn delay_again(
+    transaction: &Transaction<'_>,
+    before: &Settings,
+    queue: &Queue,
+) -> Result<(), AwsError> {
+    let delay = queue.settings.delay;
+    if queue.settings.fifo.is_none() || delay == before.delay {
+        return Ok(());
+    }
+    table::set_delay(transaction, &queue.name, delay)
+}
+
+/// A dead-letter queue must exist before its queue names it, and be of the same type.
 fn check_redrive(connection: &Connection, queue: &Queue) -> Result<(), AwsError> {
     let Some(redrive) = &queue.settings.redrive else {
         return Ok(());
@@ -290,6 +316,13 @@ fn check_redrive(connection: &Connection, queue: &Queue) -> Result<(), AwsError>
             "RedrivePolicy",
             &redrive.target_arn,
             "Dead letter target does not exist.",
+        ));
+    }
+    if names::is_fifo(target) != queue.settings.fifo.is_some() {
+        return Err(invalid_parameter(
+            "RedrivePolicy",
+            &redrive.target_arn,
+            "Dead-letter queue must be same type of queue as the source.",
         ));
     }
     Ok(())
@@ -340,7 +373,8 @@ fn chosen(attributes: Attributes, wanted: &[String]) -> Result<Attributes, AwsEr
             Some(value) => {
                 chosen.insert(name.clone(), value.clone());
             }
-            None if OPTIONAL.contains(&name.as_str()) => {}
+            None if OPTIONAL.contains(&name.as_str())
+                || fifo::ATTRIBUTES.contains(&name.as_str()) => {}
             None => return Err(unknown_attribute(name)),
         }
     }

@@ -13,7 +13,10 @@ use super::{
     names, read_for_queue,
     table::{self, Queue},
 };
-use crate::{error::AwsError, names::now_millis};
+use crate::{
+    error::AwsError,
+    names::{last_part, now_millis},
+};
 
 /// The most seconds for which a message is hidden, counted from its last receive.
 const LONGEST: u64 = 43_200;
@@ -76,16 +79,19 @@ impl Sqs {
         self.with_queue(&url, |transaction, queue| {
             delete_one(transaction, queue, &delete.receipt_handle)
         })?;
+        self.deleted(names::queue_at(&url)?);
         Ok(json!({}))
     }
 
     pub(super) fn delete_message_batch(&self, input: Value) -> Result<Value, AwsError> {
         let batch: Batch<Delete> = Batch::read(input, "DeleteMessageBatchRequestEntry")?;
-        self.with_queue(&batch.queue_url, |transaction, queue| {
+        let answer = self.with_queue(&batch.queue_url, |transaction, queue| {
             batch::each(batch.entries.iter(), |delete| {
                 delete_one(transaction, queue, &delete.receipt_handle).map(|()| Map::new())
             })
-        })
+        })?;
+        self.deleted(names::queue_at(&batch.queue_url)?);
+        Ok(answer)
     }
 
     pub(super) fn change_message_visibility(&self, input: Value) -> Result<Value, AwsError> {
@@ -117,9 +123,13 @@ impl Sqs {
     /// `QueueDoesNotExist`; `ReceiptHandleIsInvalid` for a receipt of another queue; then nothing is deleted.
     pub fn delete(&self, queue_arn: &str, receipts: &[String]) -> Result<(), AwsError> {
         self.with_queue(&self.url_of(queue_arn)?, |transaction, queue| {
-            let mut receipts = receipts.iter();
-            receipts.try_for_each(|receipt| delete_one(transaction, queue, receipt))
-        })
+            receipts.iter().try_for_each(|handle| {
+                let receipt = Receipt::read(handle, &queue.name)?;
+                table::delete(transaction, &queue.name, receipt.number, &receipt.token)
+            })
+        })?;
+        self.deleted(last_part(queue_arn));
+        Ok(())
     }
 
     /// Hides received messages for `seconds` from now; 0 shows them again at once. Messages that are no longer in
@@ -152,6 +162,13 @@ impl Sqs {
         Ok(())
     }
 
+    /// Wakes the receivers of a FIFO queue: with the deleted messages, groups may have nothing in flight any more.
+    fn deleted(&self, name: &str) {
+        if names::is_fifo(name) {
+            self.arrivals.arrived(name);
+        }
+    }
+
     /// Does something with a queue's messages.
     fn with_queue<T>(
         &self,
@@ -168,7 +185,30 @@ impl Sqs {
 
 fn delete_one(transaction: &Transaction<'_>, queue: &Queue, handle: &str) -> Result<(), AwsError> {
     let receipt = Receipt::read(handle, &queue.name)?;
+    if queue.settings.fifo.is_some() {
+        check_current(transaction, &receipt, handle)?;
+    }
     table::delete(transaction, &queue.name, receipt.number, &receipt.token)
+}
+
+/// A FIFO queue refuses a receipt after the message's visibility time-out, since then another receiver may get the
+/// message. A message that is gone is no error.
+fn check_current(
+    transaction: &Transaction<'_>,
+    receipt: &Receipt,
+    handle: &str,
+) -> Result<(), AwsError> {
+    let (queue, number) = (&receipt.queue, receipt.number);
+    let found = table::in_flight(transaction, queue, number, &receipt.token)?;
+    let is_current = found.is_some_and(|(visible, _)| visible > now_millis());
+    if is_current || !table::has(transaction, queue, number)? {
+        return Ok(());
+    }
+    Err(invalid_parameter(
+        "ReceiptHandle",
+        handle,
+        "The receipt handle has expired.",
+    ))
 }
 
 fn change_one(

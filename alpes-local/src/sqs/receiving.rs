@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use rusqlite::Transaction;
+use rusqlite::{Connection, Transaction};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use tokio::time::{Instant, sleep_until};
@@ -10,8 +10,8 @@ use tokio::time::{Instant, sleep_until};
 use super::{
     Message, Sqs,
     attributes::{checksum, selected},
-    errors::{invalid_parameter, unknown_attribute},
-    names, read_for_queue,
+    errors::{invalid_parameter, unknown_attribute, unsupported},
+    fifo, groups, names, read_for_queue,
     receipt::Receipt,
     table::{self, Queue, Stored},
 };
@@ -34,7 +34,7 @@ struct Receive {
     wait_time_seconds: Option<u64>,
     /// An id of FIFO queues, which AWS ignores for standard queues.
     #[serde(rename = "ReceiveRequestAttemptId")]
-    _attempt: Option<String>,
+    attempt: Option<String>,
 }
 
 /// What a receiver asks for.
@@ -59,6 +59,11 @@ impl Sqs {
         let (url, receive): (_, Receive) = read_for_queue(input)?;
         let name = names::queue_at(&url)?;
         let wish = receive.wish()?;
+        if names::is_fifo(name) && receive.attempt.is_some() {
+            return Err(unsupported(
+                "The local runtime does not repeat receives, so it refuses ReceiveRequestAttemptId.",
+            ));
+        }
         let system = [
             receive.attribute_names,
             receive.message_system_attribute_names,
@@ -76,8 +81,8 @@ impl Sqs {
         Ok(json!({ "Messages": shown }))
     }
 
-    /// Receives at most `most` messages, but at least one if there is any, and hides them for the queue's visibility time-out. Waits for the first one
-    /// at most as long as `wait`; the result may be empty.
+    /// Receives at most `most` messages, but at least one if there is any, and hides them for the queue's visibility
+    /// time-out. Waits for the first one at most as long as `wait`; the result may be empty.
     ///
     /// # Errors
     ///
@@ -102,19 +107,20 @@ impl Sqs {
         let begin = Instant::now();
         loop {
             arrivals.borrow_and_update();
+            let now = now_millis();
             let queue = self
                 .store
                 .read(|connection| table::existing(connection, name))?;
             let wait = wish
                 .wait
                 .unwrap_or(Duration::from_millis(queue.settings.wait));
-            let messages = self.receive_now(&queue, wish)?;
+            let messages = self.receive_now(&queue, wish, now)?;
             let deadline = begin + wait;
             if !messages.is_empty() || Instant::now() >= deadline {
                 return Ok(messages);
             }
             let wake = self
-                .next_visible(name)?
+                .next_visible(name, now)?
                 .map_or(deadline, |next| next.min(deadline));
             tokio::select! {
                 _ = arrivals.changed() => {}
@@ -123,31 +129,30 @@ impl Sqs {
         }
     }
 
-    fn receive_now(&self, queue: &Queue, wish: &Wish) -> Result<Vec<Message>, AwsError> {
+    fn receive_now(&self, queue: &Queue, wish: &Wish, now: u64) -> Result<Vec<Message>, AwsError> {
         // Most receives of an empty queue find nothing, and need no transaction that writes.
-        let first = self
+        let is_ready = self
             .store
-            .read(|connection| table::first_visible(connection, &queue.name))?;
-        if first.is_none_or(|first| first > now_millis()) {
+            .read(|connection| is_ready(connection, queue, now))?;
+        if !is_ready {
             return Ok(Vec::new());
         }
         let found = self
             .store
-            .write(|transaction| take(transaction, queue, wish, now_millis()))?;
+            .write(|transaction| take(transaction, queue, wish, now))?;
         if let Some(target) = found.redriven_to {
             self.arrivals.arrived(&target);
         }
         Ok(found.messages)
     }
 
-    /// When the next message of a queue becomes visible by itself.
-    fn next_visible(&self, name: &str) -> Result<Option<Instant>, AwsError> {
-        let first = self
+    /// When the next message of a queue that was hidden at `now` becomes visible by itself.
+    fn next_visible(&self, name: &str, now: u64) -> Result<Option<Instant>, AwsError> {
+        let next = self
             .store
-            .read(|connection| table::first_visible(connection, name))?;
-        Ok(first.map(|first| {
-            Instant::now() + Duration::from_millis(first.saturating_sub(now_millis()))
-        }))
+            .read(|connection| table::next_visible(connection, name, now))?;
+        Ok(next
+            .map(|next| Instant::now() + Duration::from_millis(next.saturating_sub(now_millis()))))
     }
 }
 
@@ -182,6 +187,14 @@ fn within(name: &str, value: Option<u64>, most: u64) -> Result<Option<u64>, AwsE
     }
 }
 
+/// True if a receiver would get a message.
+fn is_ready(connection: &Connection, queue: &Queue, now: u64) -> Result<bool, AwsError> {
+    match queue.settings.fifo {
+        Some(_) => Ok(groups::next(connection, &queue.name, now, 0)?.is_some()),
+        None => table::has_visible(connection, &queue.name, now),
+    }
+}
+
 /// Takes visible messages. Messages that were received too often go to the dead-letter queue instead.
 fn take(
     transaction: &Transaction<'_>,
@@ -192,40 +205,47 @@ fn take(
     let oldest = now.saturating_sub(queue.settings.retention);
     table::expire(transaction, &queue.name, oldest)?;
     let dead_letters = dead_letter_queue(transaction, queue)?;
-    let too_often = |stored: &Stored| {
-        dead_letters
-            .as_ref()
-            .is_some_and(|(_, maximum)| stored.receives >= *maximum)
-    };
-    let (mut taken, mut dead) = (Vec::new(), Vec::new());
-    table::visible(transaction, &queue.name, now, |stored| {
-        if too_often(&stored) {
-            dead.push(stored.number);
-        } else if taken.len() < wish.most {
-            taken.push(stored);
-        }
-        taken.len() < wish.most
-    })?;
+    let maximum = dead_letters.as_ref().map(|(_, maximum)| *maximum);
+    let (taken, dead) = chosen(transaction, queue, wish.most, maximum, now)?;
     let visible = now + wish.visibility.unwrap_or(queue.settings.visibility);
     let messages = taken.into_iter();
     let messages = messages.map(|stored| hand_out(transaction, queue, stored, now, visible));
     let messages = messages.collect::<Result<_, _>>()?;
+    let target = dead_letters.filter(|_| !dead.is_empty());
+    let target = target.map(|(target, _)| target);
     let source = arn("sqs", &queue.name);
-    let target = dead_letters
-        .map(|(target, _)| target)
-        .filter(|_| !dead.is_empty());
     for number in dead {
-        table::redrive(
-            transaction,
-            number,
-            target.as_deref().unwrap_or_default(),
-            &source,
-        )?;
+        let target = target.as_deref().unwrap_or_default();
+        table::redrive(transaction, number, target, &source, now)?;
     }
     Ok(Found {
         messages,
         redriven_to: target,
     })
+}
+
+/// At most `most` messages for a receiver, and the numbers of those before them that were received `maximum` times.
+fn chosen(
+    transaction: &Transaction<'_>,
+    queue: &Queue,
+    most: usize,
+    maximum: Option<u64>,
+    now: u64,
+) -> Result<(Vec<Stored>, Vec<i64>), AwsError> {
+    let (mut taken, mut dead) = (Vec::new(), Vec::new());
+    let choose = |stored: Stored| {
+        if maximum.is_some_and(|maximum| stored.receives >= maximum) {
+            dead.push(stored.number);
+        } else {
+            taken.push(stored);
+        }
+        taken.len() < most
+    };
+    match queue.settings.fifo {
+        Some(_) => groups::available(transaction, &queue.name, now, choose)?,
+        None => table::visible(transaction, &queue.name, now, choose)?,
+    }
+    Ok((taken, dead))
 }
 
 /// The name of the dead-letter queue and the number of receives before a message goes there. If the queue was deleted,
@@ -263,6 +283,8 @@ fn hand_out(
         ("ApproximateFirstReceiveTimestamp", Some(first.to_string())),
         ("AWSTraceHeader", stored.trace),
         ("MessageGroupId", stored.group),
+        ("MessageDeduplicationId", stored.deduplication),
+        ("SequenceNumber", stored.sequence.map(fifo::sequence_number)),
         ("DeadLetterQueueSourceArn", stored.source),
     ];
     for (name, value) in known {

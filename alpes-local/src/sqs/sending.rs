@@ -10,8 +10,8 @@ use super::{
     attributes::{self, MessageAttributes, carried, checksum, size},
     batch::{self, Batch},
     errors::{invalid_parameter, invalid_value, missing_parameter, no_queue},
-    names, read_for_queue,
-    table::{self, NewMessage, Queue},
+    fifo, names, read_for_queue,
+    table::{self, NewMessage, Place, Queue},
 };
 use crate::{error::AwsError, names::now_millis};
 
@@ -31,13 +31,14 @@ pub(crate) struct Outgoing {
     /// The attributes that are for AWS.
     #[serde(default, rename = "MessageSystemAttributes")]
     pub system_attributes: MessageAttributes,
-    /// The sender's group, by which AWS shares a queue fairly. Here it is carried only.
+    /// The sender's group. A FIFO queue keeps its order. AWS shares a standard queue fairly by it; here it is carried
+    /// only.
     #[serde(rename = "MessageGroupId")]
     pub group: Option<String>,
     /// Seconds until the message can be received; `None` for the queue's own delay.
     #[serde(rename = "DelaySeconds")]
     pub delay: Option<u64>,
-    /// An id for FIFO queues, which standard queues refuse.
+    /// The id by which a FIFO queue knows duplicates. Standard queues refuse it.
     #[serde(rename = "MessageDeduplicationId")]
     pub deduplication: Option<String>,
 }
@@ -60,6 +61,8 @@ impl Sqs {
         let name = names::queue_at(&batch.queue_url)?;
         let answer = self.store.write(|transaction| {
             let queue = table::existing(transaction, name)?;
+            let mut entries = batch.entries.iter();
+            entries.try_for_each(|(_, outgoing)| fifo::check_ids(&queue, outgoing))?;
             batch::each(batch.entries.iter(), |outgoing| {
                 put(transaction, &queue, outgoing, now_millis())
             })
@@ -102,7 +105,7 @@ fn check_batch_size(entries: &[(String, Outgoing)]) -> Result<(), AwsError> {
     ))
 }
 
-/// Stores a message, and returns the answer to its sender.
+/// Accepts a message, and returns the answer to its sender. A FIFO queue stores no duplicate.
 fn put(
     transaction: &Transaction<'_>,
     queue: &Queue,
@@ -111,21 +114,54 @@ fn put(
 ) -> Result<Map<String, Value>, AwsError> {
     check(queue, outgoing)?;
     let id = Uuid::new_v4().to_string();
-    let delay = outgoing
-        .delay
-        .map_or(queue.settings.delay, |seconds| seconds * 1_000);
+    let Some(fifo) = queue.settings.fifo else {
+        store(transaction, queue, outgoing, &id, None, now)?;
+        return Ok(answer(outgoing, id));
+    };
+    let given = outgoing.deduplication.clone();
+    let deduplication = given.unwrap_or_else(|| fifo::content_id(&outgoing.body));
+    let candidate = fifo.candidate(queue, outgoing, &deduplication, &id);
+    let accepted = fifo::ACCEPTED.accept(transaction, &candidate, now)?;
+    if accepted.is_new {
+        let place = Place {
+            deduplication: &deduplication,
+            sequence: accepted.sequence,
+        };
+        store(transaction, queue, outgoing, &id, Some(place), now)?;
+    }
+    let mut answer = answer(outgoing, accepted.id);
+    let sequence = fifo::sequence_number(accepted.sequence);
+    answer.insert("SequenceNumber".to_owned(), sequence.into());
+    Ok(answer)
+}
+
+fn store(
+    transaction: &Transaction<'_>,
+    queue: &Queue,
+    outgoing: &Outgoing,
+    id: &str,
+    place: Option<Place<'_>>,
+    now: u64,
+) -> Result<(), AwsError> {
+    // In a FIFO queue, a message has no delay of its own: its only valid delay of 0 stands for the queue's.
+    let own_delay = outgoing.delay.filter(|_| place.is_none());
+    let delay = own_delay.map_or(queue.settings.delay, |seconds| seconds * 1_000);
     let attributes = serde_json::to_string(&outgoing.attributes).map_err(AwsError::internal)?;
     let trace = outgoing.system_attributes.get(TRACE);
     let message = NewMessage {
-        id: &id,
+        id,
         body: &outgoing.body,
         attributes: &attributes,
         trace: trace.and_then(|trace| trace.string_value.as_deref()),
         group: outgoing.group.as_deref(),
+        place,
         sent: now,
         visible: now + delay,
     };
-    table::insert(transaction, &queue.name, &message)?;
+    table::insert(transaction, &queue.name, &message)
+}
+
+fn answer(outgoing: &Outgoing, id: String) -> Map<String, Value> {
     let mut answer = Map::new();
     answer.insert("MessageId".to_owned(), id.into());
     let body_checksum = format!("{:x}", md5::compute(&outgoing.body));
@@ -136,17 +172,11 @@ fn put(
     if let Some(checksum) = checksum(&outgoing.system_attributes) {
         answer.insert("MD5OfMessageSystemAttributes".to_owned(), checksum.into());
     }
-    Ok(answer)
+    answer
 }
 
 fn check(queue: &Queue, outgoing: &Outgoing) -> Result<(), AwsError> {
-    if let Some(id) = &outgoing.deduplication {
-        return Err(invalid_parameter(
-            "MessageDeduplicationId",
-            id,
-            "The request includes a parameter that is not valid for this queue type.",
-        ));
-    }
+    fifo::check(queue, outgoing)?;
     if let Some(delay) = outgoing.delay.filter(|delay| *delay > 900) {
         return Err(invalid_parameter(
             "DelaySeconds",

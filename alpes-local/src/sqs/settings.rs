@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::{
     errors::{invalid_attribute, invalid_parameter, unknown_attribute, unsupported},
+    fifo::{self, Fifo},
     names::queue_of,
 };
 use crate::error::AwsError;
@@ -60,12 +61,6 @@ const WITHOUT_MEANING: [&str; 4] = [
     "Policy",
     "SqsManagedSseEnabled",
 ];
-const OF_FIFO_QUEUES: [&str; 4] = [
-    "FifoQueue",
-    "ContentBasedDeduplication",
-    "DeduplicationScope",
-    "FifoThroughputLimit",
-];
 const REDRIVE: &str = "RedrivePolicy";
 
 /// The rules by which a queue works.
@@ -83,6 +78,8 @@ pub(super) struct Settings {
     pub maximum_size: usize,
     /// What happens to messages that were received too often.
     pub redrive: Option<Redrive>,
+    /// The rules of a FIFO queue; `None` for a standard queue.
+    pub fifo: Option<Fifo>,
 }
 
 /// The queue that takes the messages that were received too often.
@@ -106,6 +103,7 @@ impl Settings {
                 .get(REDRIVE)
                 .map(|policy| Redrive::parse(policy))
                 .transpose()?,
+            fifo: Fifo::of(attributes)?,
         })
     }
 }
@@ -178,11 +176,6 @@ pub(super) fn changed(
 }
 
 fn check_name(name: &str) -> Result<(), AwsError> {
-    if OF_FIFO_QUEUES.contains(&name) {
-        return Err(unsupported(format!(
-            "The local runtime has no FIFO queues, so it refuses the attribute {name}."
-        )));
-    }
     if name == "RedriveAllowPolicy" {
         return Err(unsupported(
             "The local runtime does not check RedriveAllowPolicy, so it refuses the attribute.",
@@ -190,6 +183,7 @@ fn check_name(name: &str) -> Result<(), AwsError> {
     }
     let known = name == REDRIVE
         || WITHOUT_MEANING.contains(&name)
+        || fifo::ATTRIBUTES.contains(&name)
         || NUMBERS.iter().any(|number| number.name == name);
     if known {
         Ok(())
@@ -205,6 +199,9 @@ pub(super) fn shown(attributes: &Attributes) -> Attributes {
         .map(|number| (number.name.to_owned(), number.default.to_string()))
         .collect();
     shown.insert("SqsManagedSseEnabled".to_owned(), "true".to_owned());
+    if fifo::is_set(attributes) {
+        shown.extend(fifo::DEFAULTS.map(|(name, value)| (name.to_owned(), value.to_owned())));
+    }
     shown.extend(attributes.clone());
     shown
 }

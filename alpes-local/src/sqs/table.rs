@@ -27,6 +27,8 @@ CREATE TABLE IF NOT EXISTS sqs_messages (
   attributes TEXT NOT NULL,
   trace TEXT,
   message_group TEXT,
+  deduplication TEXT,
+  sequence INTEGER,
   source TEXT,
   sent INTEGER NOT NULL,
   visible INTEGER NOT NULL,
@@ -118,8 +120,16 @@ pub(super) struct NewMessage<'a> {
     pub attributes: &'a str,
     pub trace: Option<&'a str>,
     pub group: Option<&'a str>,
+    /// The place in a FIFO queue; `None` in a standard queue.
+    pub place: Option<Place<'a>>,
     pub sent: u64,
     pub visible: u64,
+}
+
+/// The place of a message in a FIFO queue.
+pub(super) struct Place<'a> {
+    pub deduplication: &'a str,
+    pub sequence: i64,
 }
 
 pub(super) fn insert(
@@ -128,8 +138,9 @@ pub(super) fn insert(
     message: &NewMessage<'_>,
 ) -> Result<(), AwsError> {
     let mut statement = transaction.prepare_cached(
-        "INSERT INTO sqs_messages (queue, id, body, attributes, trace, message_group, sent, visible)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO sqs_messages
+         (queue, id, body, attributes, trace, message_group, deduplication, sequence, sent, visible)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     )?;
     statement.execute(params![
         queue,
@@ -138,6 +149,8 @@ pub(super) fn insert(
         message.attributes,
         message.trace,
         message.group,
+        message.place.as_ref().map(|place| place.deduplication),
+        message.place.as_ref().map(|place| place.sequence),
         message.sent,
         message.visible,
     ])?;
@@ -153,14 +166,22 @@ pub(super) struct Stored {
     pub attributes: String,
     pub trace: Option<String>,
     pub group: Option<String>,
+    pub deduplication: Option<String>,
+    pub sequence: Option<i64>,
     /// The ARN of the queue from which the message was moved to this dead-letter queue.
     pub source: Option<String>,
     pub sent: u64,
+    pub visible: u64,
     pub receives: u64,
     pub first_received: Option<u64>,
 }
 
-fn stored(row: &Row<'_>) -> rusqlite::Result<Stored> {
+/// Begins a query whose rows [`stored`] reads.
+pub(super) const STORED: &str =
+    "SELECT number, id, body, attributes, trace, message_group, deduplication, sequence,
+ source, sent, visible, receives, first_received FROM sqs_messages";
+
+pub(super) fn stored(row: &Row<'_>) -> rusqlite::Result<Stored> {
     Ok(Stored {
         number: row.get(0)?,
         id: row.get(1)?,
@@ -168,24 +189,26 @@ fn stored(row: &Row<'_>) -> rusqlite::Result<Stored> {
         attributes: row.get(3)?,
         trace: row.get(4)?,
         group: row.get(5)?,
-        source: row.get(6)?,
-        sent: row.get(7)?,
-        receives: row.get(8)?,
-        first_received: row.get(9)?,
+        deduplication: row.get(6)?,
+        sequence: row.get(7)?,
+        source: row.get(8)?,
+        sent: row.get(9)?,
+        visible: row.get(10)?,
+        receives: row.get(11)?,
+        first_received: row.get(12)?,
     })
 }
 
-/// Goes through the visible messages, those that have been visible for longest first, until `take` returns false.
+/// Goes through the visible messages of a standard queue, those that have been visible for longest first, until `take` returns false.
 pub(super) fn visible(
     transaction: &Transaction<'_>,
     queue: &str,
     now: u64,
     mut take: impl FnMut(Stored) -> bool,
 ) -> Result<(), AwsError> {
-    let mut statement = transaction.prepare_cached(
-        "SELECT number, id, body, attributes, trace, message_group, source, sent, receives, first_received
-         FROM sqs_messages WHERE queue = ? AND visible <= ? ORDER BY visible, number",
-    )?;
+    let mut statement = transaction.prepare_cached(&format!(
+        "{STORED} WHERE queue = ? AND visible <= ? ORDER BY visible, number"
+    ))?;
     let mut rows = statement.query(params![queue, now])?;
     while let Some(row) = rows.next()? {
         if !take(stored(row)?) {
@@ -195,10 +218,32 @@ pub(super) fn visible(
     Ok(())
 }
 
-/// The time at which the first message becomes visible, which may be in the past; `None` if there is no message.
-pub(super) fn first_visible(connection: &Connection, queue: &str) -> Result<Option<u64>, AwsError> {
+/// True if a message is visible.
+pub(super) fn has_visible(
+    connection: &Connection,
+    queue: &str,
+    now: u64,
+) -> Result<bool, AwsError> {
     let mut statement =
-        connection.prepare_cached("SELECT min(visible) FROM sqs_messages WHERE queue = ?")?;
+        connection.prepare_cached("SELECT 1 FROM sqs_messages WHERE queue = ? AND visible <= ?")?;
+    Ok(statement.exists(params![queue, now])?)
+}
+
+/// The time at which the next message becomes visible; `None` if no message is hidden.
+pub(super) fn next_visible(
+    connection: &Connection,
+    queue: &str,
+    now: u64,
+) -> Result<Option<u64>, AwsError> {
+    let mut statement = connection
+        .prepare_cached("SELECT min(visible) FROM sqs_messages WHERE queue = ? AND visible > ?")?;
+    Ok(statement.query_row(params![queue, now], |row| row.get(0))?)
+}
+
+/// The time at which the oldest message was sent; `None` if there is no message.
+pub(super) fn first_sent(connection: &Connection, queue: &str) -> Result<Option<u64>, AwsError> {
+    let mut statement =
+        connection.prepare_cached("SELECT min(sent) FROM sqs_messages WHERE queue = ?")?;
     Ok(statement.query_row([queue], |row| row.get(0))?)
 }
 
@@ -230,18 +275,24 @@ pub(super) fn receive(
     Ok(())
 }
 
-/// Moves a message to a dead-letter queue. Its age stays the same.
+/// Moves a message to the end of a dead-letter queue. Its age stays the same in a standard queue, and begins again in a
+/// FIFO queue.
 pub(super) fn redrive(
     transaction: &Transaction<'_>,
     number: i64,
     target: &str,
     source_arn: &str,
+    now: u64,
 ) -> Result<(), AwsError> {
     let mut statement = transaction.prepare_cached(
-        "UPDATE sqs_messages SET queue = ?, source = ?, receives = 0, first_received = NULL, last_received = NULL,
-         receipt = NULL WHERE number = ?",
+        "INSERT INTO sqs_messages
+         (queue, id, body, attributes, trace, message_group, deduplication, sequence, source, sent, visible)
+         SELECT ?, id, body, attributes, trace, message_group, deduplication, sequence, ?,
+         CASE WHEN sequence IS NULL THEN sent ELSE ? END, visible FROM sqs_messages WHERE number = ?",
     )?;
-    statement.execute(params![target, source_arn, number])?;
+    statement.execute(params![target, source_arn, now, number])?;
+    let mut statement = transaction.prepare_cached("DELETE FROM sqs_messages WHERE number = ?")?;
+    statement.execute([number])?;
     Ok(())
 }
 
@@ -271,6 +322,26 @@ pub(super) fn set_visible(
         transaction.prepare_cached("UPDATE sqs_messages SET visible = ? WHERE number = ?")?;
     statement.execute(params![visible, number])?;
     Ok(())
+}
+
+/// Delays the messages that were not yet received, counted from their sending.
+pub(super) fn set_delay(
+    transaction: &Transaction<'_>,
+    queue: &str,
+    delay: u64,
+) -> Result<(), AwsError> {
+    let mut statement = transaction.prepare_cached(
+        "UPDATE sqs_messages SET visible = sent + ? WHERE queue = ? AND receives = 0",
+    )?;
+    statement.execute(params![delay, queue])?;
+    Ok(())
+}
+
+/// True if a queue has this message.
+pub(super) fn has(connection: &Connection, queue: &str, number: i64) -> Result<bool, AwsError> {
+    let mut statement =
+        connection.prepare_cached("SELECT 1 FROM sqs_messages WHERE number = ? AND queue = ?")?;
+    Ok(statement.exists(params![number, queue])?)
 }
 
 /// Deletes a message if this is the receipt of its last receive.

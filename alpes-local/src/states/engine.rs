@@ -2,7 +2,7 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
+    sync::{Arc, Mutex, OnceLock},
     time::Duration,
 };
 
@@ -15,7 +15,7 @@ use tokio::task::AbortHandle;
 use crate::{
     clock::{Clock, sleep_until},
     error::AwsError,
-    invoke::Invoker,
+    invoke::{Invoker, ending},
     states::{
         arns::{execution_arn, machine_arn},
         journal::{self, Entry, Input},
@@ -24,6 +24,7 @@ use crate::{
         rows::{self, Execution},
     },
     store::Store,
+    waiting::lock,
 };
 
 /// The pause after which an execution goes on if the store refused to write, for example because the disk is full.
@@ -127,12 +128,12 @@ impl Engine {
             .read(|connection| journal::load(connection, execution.id))
     }
 
-    /// Rebuilds an execution from its journal.
-    fn replay(&self, id: i64) -> Result<Progress, AwsError> {
-        let execution = self
-            .store
-            .read(|connection| rows::by_id(connection, id))?
-            .ok_or_else(|| AwsError::internal(format!("execution {id} is missing")))?;
+    /// Rebuilds an execution from its journal; `None` if it was deleted with its machine.
+    fn replay(&self, id: i64) -> Result<Option<Progress>, AwsError> {
+        let found = self.store.read(|connection| rows::by_id(connection, id))?;
+        let Some(execution) = found else {
+            return Ok(None);
+        };
         let mut run = self.at_start(&execution)?;
         let mut step = Step::Wait(execution.started);
         let mut entries = 0;
@@ -140,7 +141,7 @@ impl Engine {
             step = entry.apply(&mut run);
             entries += 1;
         }
-        Ok(Progress { run, entries, step })
+        Ok(Some(Progress { run, entries, step }))
     }
 
     /// The execution in memory; rebuilt from its journal if no task drives it.
@@ -153,7 +154,9 @@ impl Engine {
 
     /// The execution, rebuilt from its journal.
     pub(super) fn rebuilt(&self, id: i64) -> Result<Arc<Live>, AwsError> {
-        Ok(Live::of(id, self.replay(id)?))
+        let progress = self.replay(id)?;
+        let progress = progress.ok_or_else(|| deleted(id))?;
+        Ok(Live::of(id, progress))
     }
 
     /// The execution, if a task drives it.
@@ -200,26 +203,26 @@ impl Engine {
         }
     }
 
-    /// Takes the next step of an execution. Returns false if the execution has ended.
+    /// Takes the next step of an execution. Returns false if the execution has ended or was deleted.
     async fn advance(&self, live: &Live) -> Result<bool, AwsError> {
         let input = match self.step(live)? {
-            Step::Ended(_) => return Ok(false),
-            Step::Wait(until) => {
+            None | Some(Step::Ended(_)) => return Ok(false),
+            Some(Step::Wait(until)) => {
                 sleep_until(&*self.clock, until).await;
                 Input::Waited
             }
-            Step::Call(call) => self.call(call).await,
+            Some(Step::Call(call)) => self.call(call).await,
         };
         self.record(live, input)
     }
 
-    fn step(&self, live: &Live) -> Result<Step, AwsError> {
+    /// The step of an execution; `None` if it was deleted.
+    fn step(&self, live: &Live) -> Result<Option<Step>, AwsError> {
         let mut held = lock(&live.progress);
-        let progress = match held.take() {
-            Some(progress) => progress,
-            None => self.replay(live.id)?,
-        };
-        Ok(held.insert(progress).step.clone())
+        if held.is_none() {
+            *held = self.replay(live.id)?;
+        }
+        Ok(held.as_ref().map(|progress| progress.step.clone()))
     }
 
     /// Calls a function. The call has a task of its own, so that it goes on after its time limit, and after the
@@ -243,9 +246,10 @@ impl Engine {
             },
         };
         match ended {
-            Ok(ended) => outcome(ended),
             // The runtime shuts down. The call has no outcome, so it will be made again.
+            Ok(Err(error)) if error == ending() => std::future::pending().await,
             Err(error) if error.is_cancelled() => std::future::pending().await,
+            Ok(ended) => outcome(ended),
             Err(error) => outcome(Err(AwsError::internal(error))),
         }
     }
@@ -256,7 +260,7 @@ impl Engine {
         let mut held = lock(&live.progress);
         let mut progress = match held.take() {
             Some(progress) => progress,
-            None => self.replay(live.id)?,
+            None => self.replay(live.id)?.ok_or_else(|| deleted(live.id))?,
         };
         if progress.run.ending().is_some() && !matches!(input, Input::Redriven(_)) {
             *held = Some(progress);
@@ -310,13 +314,13 @@ pub(super) fn start(machine: &str, name: &str, input: Value) -> Start {
     }
 }
 
+fn deleted(execution: i64) -> AwsError {
+    AwsError::internal(format!("execution {execution} was deleted"))
+}
+
 /// A random number from 0 to 1.
 fn chance() -> Result<f64, AwsError> {
     let mut bytes = [0; 4];
     aws_lc_rs::rand::fill(&mut bytes).map_err(AwsError::internal)?;
     Ok(f64::from(u32::from_le_bytes(bytes)) / f64::from(u32::MAX))
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
+use rusqlite::Transaction;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use states_language::{DATA_LIMIT, Failure, Run};
@@ -15,8 +16,8 @@ use crate::{
         arns::{check_name, execution_arn, execution_names, machine_arn, machine_name},
         engine::{Engine, Live, start, write},
         journal::Input,
-        machines::IncludedData,
-        revisions::Known,
+        machines::{IncludedData, machine_missing},
+        revisions::{self, Known},
         rows::{self, Beginning, Execution, Place, Wanted},
     },
 };
@@ -83,9 +84,9 @@ enum RedriveFilter {
     NotRedriven,
 }
 
-/// An execution that was just started, or the one that has its name already.
+/// An execution that was just started, with the time of its start, or the one that has its name already.
 enum Started {
-    New(i64),
+    New(Arc<Live>, Timestamp),
     Existing(Box<Execution>),
 }
 
@@ -120,15 +121,39 @@ impl Order {
 impl Engine {
     pub(super) fn start_execution(self: &Arc<Self>, input: &Value) -> Result<Value, AwsError> {
         let request: Begin = read(input)?;
-        let known = self.known(machine_name(&request.state_machine_arn)?)?;
+        let machine = machine_name(&request.state_machine_arn)?.to_owned();
         let order = Order::of(request)?;
-        let began = self.begin(&known, &order)?;
-        let arn = execution_arn(&known.name, &order.name);
+        let began = self.begin(&machine, &order)?;
+        let arn = execution_arn(&machine, &order.name);
         Ok(json!({"executionArn": arn, "startDate": seconds(began)}))
     }
 
     /// Starts an execution, unless it runs already. Returns the time of its start.
-    fn begin(self: &Arc<Self>, known: &Known, order: &Order) -> Result<Timestamp, AwsError> {
+    fn begin(self: &Arc<Self>, machine: &str, order: &Order) -> Result<Timestamp, AwsError> {
+        let started = self.store.write(|transaction| {
+            let known = revisions::machine(transaction, machine)?;
+            let known = known.ok_or_else(|| machine_missing(machine))?;
+            match rows::by_name(transaction, machine, &order.name)? {
+                Some(existing) => Ok(Started::Existing(Box::new(existing))),
+                None => self.add(transaction, &known, order),
+            }
+        })?;
+        match started {
+            Started::New(live, at) => {
+                self.drive(&live);
+                Ok(at)
+            }
+            Started::Existing(existing) => same(&existing, &order.data),
+        }
+    }
+
+    /// Writes a new execution of a machine at its newest revision. The machine cannot change or go meanwhile.
+    fn add(
+        &self,
+        transaction: &Transaction<'_>,
+        known: &Known,
+        order: &Order,
+    ) -> Result<Started, AwsError> {
         let entry = self.entry(Input::Began)?;
         let machine = self.machine(&known.name, &known.revision)?;
         let parameters = start(&known.name, &order.name, order.data.clone());
@@ -142,21 +167,9 @@ impl Engine {
             trace: order.trace.as_deref(),
             started: entry.at,
         };
-        let started = self.store.write(|transaction| {
-            if let Some(existing) = rows::by_name(transaction, &known.name, &order.name)? {
-                return Ok(Started::Existing(Box::new(existing)));
-            }
-            let id = rows::add(transaction, &beginning)?;
-            write(transaction, id, 0, &entry, &step)?;
-            Ok::<_, AwsError>(Started::New(id))
-        })?;
-        match started {
-            Started::New(id) => {
-                self.drive(&Live::begun(id, run, step));
-                Ok(entry.at)
-            }
-            Started::Existing(existing) => same(&existing, &order.data),
-        }
+        let id = rows::add(transaction, &beginning)?;
+        write(transaction, id, 0, &entry, &step)?;
+        Ok(Started::New(Live::begun(id, run, step), entry.at))
     }
 
     pub(super) fn describe_execution(&self, input: &Value) -> Result<Value, AwsError> {

@@ -238,10 +238,19 @@ impl Teller<'_> {
             "timestamp": seconds(at),
             "type": kind,
             "id": before + 1,
-            "previousEventId": before,
+            "previousEventId": previous(before, kind),
         });
         put(&mut event, field, details);
         self.events.push(event);
+    }
+}
+
+/// The event that an event names as the one before it. On AWS the entry into the first state and a stop name none.
+fn previous(before: usize, kind: &str) -> usize {
+    if before == 1 || kind == "ExecutionAborted" {
+        0
+    } else {
+        before
     }
 }
 

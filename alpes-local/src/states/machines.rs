@@ -136,7 +136,8 @@ impl Engine {
         }
         let at = self.clock.now();
         let revision = self.store.write(|transaction| {
-            let known = revisions::machine(transaction, name)?.ok_or_else(|| missing(name))?;
+            let known =
+                revisions::machine(transaction, name)?.ok_or_else(|| machine_missing(name))?;
             let definition = request.definition.unwrap_or(known.revision.definition);
             let role = request.role_arn.unwrap_or(known.revision.role);
             let revision = revisions::add(transaction, &definition, &role, at)?;
@@ -212,11 +213,11 @@ impl Engine {
         let known = self
             .store
             .read(|connection| revisions::machine(connection, name))?;
-        known.ok_or_else(|| missing(name))
+        known.ok_or_else(|| machine_missing(name))
     }
 }
 
-fn missing(name: &str) -> AwsError {
+pub(super) fn machine_missing(name: &str) -> AwsError {
     AwsError::client(
         "StateMachineDoesNotExist",
         format!("State Machine Does Not Exist: '{}'", machine_arn(name)),

@@ -54,8 +54,16 @@ impl Revision {
     }
 }
 
-const KNOWN: &str = "SELECT r.id, r.definition, r.role, r.updated, m.name, m.created
-                     FROM states_machine m JOIN states_revision r ON r.id = m.revision";
+/// The statement that reads machines; `$rest` is its end, from the condition on.
+macro_rules! select {
+    ($rest:literal) => {
+        concat!(
+            "SELECT r.id, r.definition, r.role, r.updated, m.name, m.created
+             FROM states_machine m JOIN states_revision r ON r.id = m.revision ",
+            $rest
+        )
+    };
+}
 
 impl Known {
     fn of(row: &Row<'_>) -> rusqlite::Result<Self> {
@@ -68,7 +76,7 @@ impl Known {
 }
 
 pub(super) fn machine(connection: &Connection, name: &str) -> rusqlite::Result<Option<Known>> {
-    let mut select = connection.prepare_cached(&format!("{KNOWN} WHERE m.name = ?"))?;
+    let mut select = connection.prepare_cached(select!("WHERE m.name = ?"))?;
     select.query_row([name], Known::of).optional()
 }
 
@@ -79,8 +87,8 @@ pub(super) fn machines(
     most: usize,
 ) -> rusqlite::Result<Vec<Known>> {
     let most = i64::try_from(most).unwrap_or(i64::MAX);
-    let select = format!("{KNOWN} WHERE m.name > ? ORDER BY m.name LIMIT ?");
-    let mut select = connection.prepare_cached(&select)?;
+    let mut select =
+        connection.prepare_cached(select!("WHERE m.name > ? ORDER BY m.name LIMIT ?"))?;
     select.query_map(params![after, most], Known::of)?.collect()
 }
 

@@ -39,8 +39,16 @@ pub(super) const SUCCEEDED: &str = "SUCCEEDED";
 const FAILED: &str = "FAILED";
 const ABORTED: &str = "ABORTED";
 
-const COLUMNS: &str = "id, machine, name, revision, input, trace, status, started, stopped, output, error, cause, \
-                       redrives, redriven, redrive_token, sorted";
+/// The statement that reads executions; `$rest` is its end, from the condition on.
+macro_rules! select {
+    ($rest:literal) => {
+        concat!(
+            "SELECT id, machine, name, revision, input, trace, status, started, stopped, output, error, cause, \
+             redrives, redriven, redrive_token, sorted FROM states_execution ",
+            $rest
+        )
+    };
+}
 
 /// An execution.
 #[derive(Clone, Debug)]
@@ -147,14 +155,12 @@ pub(super) fn by_name(
     machine: &str,
     name: &str,
 ) -> rusqlite::Result<Option<Execution>> {
-    let select = format!("SELECT {COLUMNS} FROM states_execution WHERE machine = ? AND name = ?");
-    let mut select = connection.prepare_cached(&select)?;
+    let mut select = connection.prepare_cached(select!("WHERE machine = ? AND name = ?"))?;
     select.query_row([machine, name], Execution::of).optional()
 }
 
 pub(super) fn by_id(connection: &Connection, id: i64) -> rusqlite::Result<Option<Execution>> {
-    let select = format!("SELECT {COLUMNS} FROM states_execution WHERE id = ?");
-    let mut select = connection.prepare_cached(&select)?;
+    let mut select = connection.prepare_cached(select!("WHERE id = ?"))?;
     select.query_row([id], Execution::of).optional()
 }
 
@@ -174,17 +180,15 @@ pub(super) fn list(
     connection: &Connection,
     wanted: &Wanted<'_>,
 ) -> rusqlite::Result<Vec<Execution>> {
-    let select = format!(
-        "SELECT {COLUMNS} FROM states_execution
-         WHERE machine = ?1 AND (?2 IS NULL OR status = ?2) AND (?3 IS NULL OR (redrives > 0) = ?3)
-         AND (sorted, id) < (?4, ?5) ORDER BY sorted DESC, id DESC LIMIT ?6"
-    );
     let after = wanted.after.unwrap_or(Place {
         sorted: i64::MAX,
         id: i64::MAX,
     });
     let most = i64::try_from(wanted.most).unwrap_or(i64::MAX);
-    let mut select = connection.prepare_cached(&select)?;
+    let mut select = connection.prepare_cached(select!(
+        "WHERE machine = ?1 AND (?2 IS NULL OR status = ?2) AND (?3 IS NULL OR (redrives > 0) = ?3)
+         AND (sorted, id) < (?4, ?5) ORDER BY sorted DESC, id DESC LIMIT ?6"
+    ))?;
     let rows = select.query_map(
         params![
             wanted.machine,

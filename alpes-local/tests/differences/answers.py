@@ -37,6 +37,8 @@ class Difference:
     path: str
     first: str
     second: str
+    code: str
+    """The code of the first answer."""
 
 
 MISSING = "(missing)"
@@ -47,6 +49,7 @@ NEW_EACH_TIME = {
     "ApproximateFirstReceiveTimestamp": "time",
     "AssignedTime": "time",
     "CodeSha256": "digest",
+    "ContinuationToken": "token",
     "CreatedTimestamp": "time",
     "CodeSize": "size",
     "HostId": "id",
@@ -67,6 +70,7 @@ NEW_EACH_TIME = {
     "apiId": "id",
     "arn": "arn",
     "creationTime": "time",
+    "deploymentId": "id",
     "domainName": "host",
     "domainPrefix": "host",
     "eventId": "id",
@@ -82,6 +86,9 @@ NEW_EACH_TIME = {
     "timestamp": "time",
 }
 
+# Members with JSON as a text. What is compared is the JSON, whose spaces and order mean nothing.
+JSON_TEXTS = {"input", "output", "parameters"}
+
 # Parts of texts that are new in each run.
 PATTERNS = [
     (r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", "<uuid>"),
@@ -90,6 +97,8 @@ PATTERNS = [
     (r"\b[0-9]{4}/[0-9]{2}/[0-9]{2}/\[[^\]]+\][0-9a-f]{32}", "<log stream>"),
     (r"(consumer/[a-z]+):[0-9]+", r"\1:<time>"),
     (r"\bRoot=1-[0-9a-f-]+[^\"]*", "<trace>"),
+    # Only the first invocation of an environment has its start, and which one that is differs.
+    (r"\tInit Duration: [0-9.]+ ms", ""),
     (r"(Duration|Used|Billed Duration): [0-9.]+", r"\1: <number>"),
     (r"role/differences-Role-[0-9A-Za-z]+", "role/differences-Role-<id>"),
 ]
@@ -113,6 +122,8 @@ def comparable(value: Any, replaced: dict[str, str], name: str = "", is_unordere
         case bytes():
             return comparable(_of_bytes(value), replaced, name, is_unordered)
         case str():
+            if name in JSON_TEXTS and isinstance(parsed := as_json(value), dict | list):
+                return comparable(parsed, replaced, "", is_unordered)
             # The end of a log is in base64.
             text = str(as_json(value)) if name == "LogResult" else value
             return _text(text, replaced)
@@ -152,9 +163,9 @@ def _text(value: str, replaced: dict[str, str]) -> str:
 def differences(call: str, first: Answer, second: Answer) -> Iterator[Difference]:
     """The differences between two answers that `comparable` has treated. What neither side reached counts as one."""
     if first.message == second.message and first.message.startswith(NOT_YET):
-        yield Difference(call, "until", first.message, second.message)
+        yield Difference(call, "until", first.message, second.message, first.code)
     for path, one, two in _differing("", first.members(), second.members()):
-        yield Difference(call, path, _shown(one), _shown(two))
+        yield Difference(call, path, _shown(one), _shown(two), first.code)
 
 
 def _differing(path: str, first: Any, second: Any) -> Iterator[tuple[str, Any, Any]]:

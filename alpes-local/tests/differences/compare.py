@@ -6,7 +6,8 @@
 FIRST is alpes-local, and SECOND is LocalStack or AWS's like. The groups lambda, states and api need what template.yaml
 says: alpes-local must be started with it, and an endpoint without it gets it through CloudFormation.
 
-Ends with 1 if there is a difference that known-differences.yaml does not explain, and with 2 if it cannot compare.
+Ends with 1 if there is a difference that known-differences.yaml does not explain, or an operation of which no call
+fails, and with 2 if it cannot compare.
 Needs boto3 and PyYAML.
 """
 
@@ -20,7 +21,7 @@ from pathlib import Path
 import yaml
 
 from answers import Answer, Difference, differences
-from calls import GROUPS, USED_BY, WITH_TEMPLATE, Call
+from calls import GROUPS, NEVER_FAILS, USED_BY, WITH_TEMPLATE, Call
 from endpoint import Endpoint
 
 KNOWN = Path(__file__).parent / "known-differences.yaml"
@@ -38,6 +39,7 @@ class Known:
     documented: str
     page: str
     because: str
+    code: str = "*"
 
     def explains(self, difference: Difference) -> bool:
         return (
@@ -45,6 +47,7 @@ class Known:
             and matches(difference.path, self.path)
             and matches(difference.first, self.first)
             and matches(difference.second, self.second)
+            and matches(difference.code, self.code)
         )
 
 
@@ -67,14 +70,17 @@ def answers(endpoint: Endpoint, calls: list[Call]) -> list[Answer]:
     return [endpoint.answer(call) for call in calls]
 
 
-def compared(first: Endpoint, second: Endpoint, calls: list[Call]) -> list[Difference]:
+def asked(first: Endpoint, second: Endpoint, calls: list[Call]) -> list[tuple[Call, Answer, Answer]]:
     with ThreadPoolExecutor(max_workers=2) as both:
         sides = [both.submit(answers, side, calls) for side in (first, second)]
         one, two = (side.result() for side in sides)
-    found: list[Difference] = []
-    for call, left, right in zip(calls, one, two, strict=True):
-        found.extend(differences(call.name, left, right))
-    return found
+    return list(zip(calls, one, two, strict=True))
+
+
+def without_failure(answered: list[tuple[Call, Answer, Answer]]) -> list[str]:
+    """The operations of which no call fails, as at least one should."""
+    failing = {call.action for call, *sides in answered if any(side.status >= 400 for side in sides)}
+    return sorted({call.action for call, *_ in answered} - failing - NEVER_FAILS)
 
 
 def show(difference: Difference) -> None:
@@ -132,7 +138,8 @@ def main() -> int:
     if WITH_TEMPLATE.intersection(groups):
         first.prepare()
         second.prepare()
-    found = compared(first, second, calls)
+    answered = asked(first, second, calls)
+    found = [difference for call, *sides in answered for difference in differences(call.name, *sides)]
     if given.call:
         found = [difference for difference in found if given.call in difference.call]
     known = known_differences()
@@ -148,8 +155,11 @@ def main() -> int:
                 f"{KNOWN.name}: no difference any more: {entry.call} {entry.path}",
                 file=sys.stderr,
             )
+    untested = without_failure(answered)
+    for action in untested:
+        print(f"calls: no call of {action} fails", file=sys.stderr)
     print(f"{len(calls)} calls, {len(explained)} known differences, {len(unknown)} unknown ones")
-    return 1 if unknown else 0
+    return 1 if unknown or untested else 0
 
 
 if __name__ == "__main__":

@@ -174,7 +174,7 @@ class Endpoint:
             str(self.kept.get("api")): "<api>",
             self.url: "<endpoint>",
             host: "<host>",
-            f"sqs.us-east-1.localhost.localstack.cloud:{port}": "<host>",
+            f"http://sqs.us-east-1.localhost.localstack.cloud:{port}": "<endpoint>",
         }
         return {self.run: "<run>"} | {text: name for text, name in addresses.items() if text}
 

@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use alpes_local::{
-    invoke::{Failure, Invoker},
+    invoke::{Failure, Invoker, ending},
     lambda::{Code, Pace},
 };
 use bytes::Bytes;
 use serde_json::json;
 
-use crate::support::{World, document, is_running, until};
+use crate::support::{World, document, event, is_running, until};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn each_failure_has_the_document_and_the_log_of_aws() {
@@ -146,6 +146,41 @@ async fn a_failed_initialisation_is_tried_again_within_the_invocation() {
     world.lambda.put(spec).await.unwrap();
     let broken = world.order("broken", json!({})).await;
     assert_eq!(document(&broken)["errorType"], "Runtime.InvalidEntrypoint");
+    world.end();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_accepted_answer_counts_although_the_process_ends() {
+    let world = World::new();
+    world.put("f").await;
+    let answered = world
+        .order("f", json!({ "do": "answer", "with": "last", "leave": 1 }))
+        .await;
+    assert_eq!(
+        (answered.failure, document(&answered)),
+        (None, json!("last"))
+    );
+    let failed = world
+        .order("f", json!({ "do": "fail", "type": "Mine", "leave": 1 }))
+        .await;
+    assert_eq!(document(&failed)["errorType"], "Mine");
+    until("the sandboxes have ended", || {
+        world.lambda.sandboxes().is_empty()
+    })
+    .await;
+    world.end();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_invocation_that_the_shutdown_kills_has_no_outcome() {
+    let world = World::new();
+    world.put("f").await;
+    let lambda = world.lambda.clone();
+    let slow =
+        tokio::spawn(async move { lambda.invoke("f", event(json!({ "ms": 60_000 }))).await });
+    until("it runs", || world.noted().len() == 1).await;
+    world.lambda.shutdown();
+    assert_eq!(slow.await.unwrap(), Err(ending()));
     world.end();
 }
 

@@ -1,4 +1,4 @@
-//! Functions in real processes: the example `probe` is their program.
+//! Functions in real processes: the binary `probe` is their program.
 
 #![cfg(test)]
 

@@ -63,6 +63,34 @@ async fn an_invocation_is_answered_logged_and_its_sandbox_is_used_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_alias_runs_its_version_in_the_same_sandboxes() {
+    let world = World::new();
+    world.put("f").await;
+    world.order("f", json!({})).await;
+    let mut spec = world.spec("f");
+    spec.aliases.insert("live".into(), "1".into());
+    world.lambda.put(spec).await.unwrap();
+    let invoked = world.order("f:live", json!({})).await;
+    assert_eq!(
+        (invoked.failure, invoked.executed_version.as_str()),
+        (None, "1")
+    );
+    let noted = world.noted();
+    assert_eq!(noted[0]["pid"], noted[1]["pid"]);
+    assert_eq!(
+        noted[1]["functionArn"],
+        "arn:aws:lambda:us-east-1:000000000000:function:f:live"
+    );
+    let start = format!("START RequestId: {} Version: 1\n", invoked.request_id);
+    assert!(world.log("f").contains(&start));
+    let missing = world.lambda.invoke("f:other", Bytes::new()).await;
+    assert_eq!(missing.unwrap_err().code, "ResourceNotFoundException");
+    world.lambda.enqueue("f:live", Bytes::new()).await.unwrap();
+    until("it was invoked", || world.noted().len() == 3).await;
+    world.end();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_environment_is_that_of_aws() {
     let world = World::new();
     world.put("f").await;
@@ -265,6 +293,8 @@ async fn invoke_over_http_has_its_headers() {
     request
         .headers
         .insert("x-amz-invocation-type", "DryRun".parse().unwrap());
-    assert_eq!(world.lambda.serve(request).await.status(), 204);
+    let response = world.lambda.serve(request).await;
+    assert_eq!(response.status(), 204);
+    assert!(!response.headers().contains_key("x-amz-executed-version"));
     world.end();
 }

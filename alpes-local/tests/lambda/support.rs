@@ -1,8 +1,7 @@
 //! What the tests share.
 
 use std::{
-    path::{Path, PathBuf},
-    process::Command,
+    path::PathBuf,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -29,7 +28,7 @@ impl World {
         let root = std::env::temp_dir().join(format!("alpes-lambda-{}", Uuid::new_v4()));
         let code = root.join("code");
         std::fs::create_dir_all(&code).unwrap();
-        std::fs::copy(probe(), code.join("bootstrap")).unwrap();
+        std::fs::copy(env!("CARGO_BIN_EXE_probe"), code.join("bootstrap")).unwrap();
         Self::open(root)
     }
 
@@ -102,27 +101,6 @@ impl World {
     pub(crate) fn end(self) {
         let _ = std::fs::remove_dir_all(self.close());
     }
-}
-
-/// The probe's program. Cargo builds it with all targets of the tests, and not with a single test.
-fn probe() -> PathBuf {
-    let test = std::env::current_exe().unwrap();
-    let folder = test.parent().and_then(Path::parent).unwrap();
-    let program = folder.join("examples/probe");
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/probe.rs");
-    let changed = |path: &Path| {
-        std::fs::metadata(path)
-            .and_then(|file| file.modified())
-            .ok()
-    };
-    if changed(&program) < changed(&source) {
-        let mut cargo = Command::new(env!("CARGO"));
-        let built = cargo
-            .args(["build", "-p", "alpes-local", "--example", "probe"])
-            .status();
-        assert!(built.unwrap().success());
-    }
-    program
 }
 
 pub(crate) fn event(order: Value) -> Bytes {

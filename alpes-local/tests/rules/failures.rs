@@ -43,7 +43,7 @@ async fn forever(scene: Scene) -> String {
     assert_eq!(sizes(&batches[..4]), [2; 4]);
     let gaps: Vec<_> = batches
         .windows(2)
-        .map(|pair| pair[1].at - pair[0].at)
+        .map(|pair| pair[1].since(pair[0].at))
         .collect();
     assert!(
         gaps.iter().all(|gap| *gap >= Duration::from_millis(200)),

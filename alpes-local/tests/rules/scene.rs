@@ -17,27 +17,31 @@ pub mod orders {
     use serde_json::{Value, json};
 
     pub fn ok() -> String {
-        json!({"do": "ok"}).to_string()
+        order(&json!({}))
     }
 
     pub fn fail() -> String {
-        json!({"do": "fail"}).to_string()
+        order(&json!({"do": "fail"}))
     }
 
     pub fn exit() -> String {
-        json!({"do": "exit"}).to_string()
+        order(&json!({"do": "exit"}))
     }
 
     pub fn sleep(millis: u64) -> String {
-        json!({"do": "sleep", "ms": millis}).to_string()
+        order(&json!({"ms": millis}))
     }
 
     pub fn report() -> String {
-        json!({"do": "report"}).to_string()
+        order(&json!({"do": "report"}))
     }
 
     pub fn answer(answer: &Value) -> String {
-        json!({"do": "answer", "answer": answer}).to_string()
+        order(&json!({"do": "answer", "with": answer}))
+    }
+
+    fn order(order: &Value) -> String {
+        json!({"probe": order}).to_string()
     }
 }
 

@@ -69,7 +69,7 @@ async fn merged(scene: Scene) -> String {
     scene.map(&stream, &json!({})).await;
     let child = scene.all_delivered(&of_child).await;
     let slow = scene.deliveries(&of_parents[..1]);
-    let waited = child[0].at - slow[0].at;
+    let waited = child[0].since(slow[0].at);
     assert!(waited.as_millis() >= 400, "{waited:?}");
     assert_eq!(scene.deliveries(&of_parents[1..]).len(), 1);
     format!(

@@ -2,7 +2,7 @@
 
 use alpes_archive::Archive;
 use alpes_consumer::Outcome;
-use alpes_lambda::kinesis::{self, RetryBatch};
+use alpes_lambda::kinesis;
 use alpes_ports::{LogRecord, Platform};
 use aws_lambda_events::{kinesis::KinesisEvent, streams::KinesisEventResponse};
 use wiring::Wiring;
@@ -11,8 +11,6 @@ use wiring::Wiring;
 pub struct App {
     /// Stores the records of the log in S3.
     archive: Archive,
-    /// True if the Lambda runtime honours a partial batch response.
-    partial_batch: bool,
 }
 
 impl App {
@@ -24,18 +22,13 @@ impl App {
     pub fn new<P: Platform>(wiring: &Wiring<P>) -> Result<Self, P::Error> {
         Ok(Self {
             archive: wiring.archive()?,
-            partial_batch: wiring.platform.partial_batch()?,
         })
     }
 
     /// Archives a batch of records, whatever their content. A record that is not archived is redelivered.
-    ///
-    /// # Errors
-    ///
-    /// [`RetryBatch`] if records must be redelivered and the runtime does not honour partial batch responses.
-    pub async fn handle(&self, event: KinesisEvent) -> Result<KinesisEventResponse, RetryBatch> {
+    pub async fn handle(&self, event: KinesisEvent) -> KinesisEventResponse {
         let records = kinesis::records(event);
-        kinesis::respond(self.archive(&records).await, self.partial_batch)
+        kinesis::respond(self.archive(&records).await)
     }
 
     async fn archive(&self, records: &[LogRecord]) -> Outcome {

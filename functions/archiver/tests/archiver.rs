@@ -5,13 +5,11 @@
 use std::sync::Arc;
 
 use alpes_archive::Archive;
-use alpes_lambda::kinesis::RetryBatch;
 use alpes_ports::{KeyRange, LogRecord, Objects};
 use archiver::App;
-use aws_lambda_events::{kinesis::KinesisEvent, streams::KinesisEventResponse};
+use aws_lambda_events::kinesis::KinesisEvent;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use futures::executor::block_on;
-use lambda_runtime::Diagnostic;
 use serde_json::{Value, json};
 use simulation::{Fault, Faults};
 use twins::{MemoryObjects, Ports, world};
@@ -33,24 +31,14 @@ impl Fixture {
         }
     }
 
-    fn handle(
-        &self,
-        batch: &Value,
-        partial_batch: bool,
-        faults: &Faults,
-    ) -> Result<KinesisEventResponse, RetryBatch> {
+    /// The function's answer to the runtime.
+    fn told(&self, batch: &Value, faults: &Faults) -> Value {
         let event: KinesisEvent = serde_json::from_value(batch.clone()).unwrap();
         let Ok(app) = App::new(&Wiring::new(Ports {
             archive: Arc::new(faults.objects(self.objects.clone())),
-            partial_batch,
             ..Ports::new(world(1).0)
         }));
-        block_on(app.handle(event))
-    }
-
-    /// The function's answer to a runtime that honours partial batch responses.
-    fn told(&self, batch: &Value, faults: &Faults) -> Value {
-        serde_json::to_value(self.handle(batch, true, faults).unwrap()).unwrap()
+        serde_json::to_value(block_on(app.handle(event))).unwrap()
     }
 
     fn archived(&self) -> Vec<LogRecord> {
@@ -136,21 +124,6 @@ fn a_batch_is_taken_whole_or_delivered_again_whole() {
         assert_eq!(fixture.archived().len(), 4);
         assert_eq!(fixture.keys().len(), 2);
     }
-}
-
-#[test]
-fn where_partial_responses_are_not_honoured_the_invocation_fails() {
-    let fixture = Fixture::new();
-    let batch = records(&[1.0, 2.0]);
-    let faults = Faults::once(0, Fault::FailBefore);
-    let error = fixture.handle(&batch, false, &faults).unwrap_err();
-    assert_eq!(error.sequence, sequence(1));
-    assert!(error.cause.contains("did not answer"), "{}", error.cause);
-    let diagnostic = Diagnostic::from(error);
-    assert_eq!(diagnostic.error_type, "RetryBatch");
-    assert!(fixture.archived().is_empty());
-    fixture.handle(&batch, false, &Faults::none()).unwrap();
-    assert_eq!(fixture.archived().len(), 2);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Announces on a topic that reservations were approved or cancelled.
 
-use alpes_lambda::kinesis::{self, RetryBatch};
+use alpes_lambda::kinesis;
 use alpes_ports::Platform;
 use aws_lambda_events::{kinesis::KinesisEvent, streams::KinesisEventResponse};
 use notices::Announcer;
@@ -10,8 +10,6 @@ use wiring::Wiring;
 pub struct App {
     /// Announces events on the topic.
     announcer: Announcer,
-    /// True if the Lambda runtime honours a partial batch response.
-    partial_batch: bool,
 }
 
 impl App {
@@ -23,18 +21,13 @@ impl App {
     pub fn new<P: Platform>(wiring: &Wiring<P>) -> Result<Self, P::Error> {
         Ok(Self {
             announcer: wiring.announcer()?,
-            partial_batch: wiring.platform.partial_batch()?,
         })
     }
 
     /// Processes a batch of records.
-    ///
-    /// # Errors
-    ///
-    /// [`RetryBatch`] if records must be redelivered and the runtime does not honour partial batch responses.
-    pub async fn handle(&self, event: KinesisEvent) -> Result<KinesisEventResponse, RetryBatch> {
+    pub async fn handle(&self, event: KinesisEvent) -> KinesisEventResponse {
         let records = kinesis::records(event);
         let outcome = self.announcer.consumer().consume(&records).await;
-        kinesis::respond(outcome, self.partial_batch)
+        kinesis::respond(outcome)
     }
 }

@@ -1,10 +1,13 @@
 //! Starts the function `notifier`.
 
+use std::convert::Infallible;
+
 use notifier::App;
 use wiring::Wiring;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
     let app = &App::new(&Wiring::new(alpes_lambda::start()))?;
-    alpes_lambda::serve(|batch, _| app.handle(batch)).await
+    alpes_lambda::serve(|batch, _| async move { Ok::<_, Infallible>(app.handle(batch).await) })
+        .await
 }

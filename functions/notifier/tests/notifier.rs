@@ -5,11 +5,8 @@
 use std::sync::Arc;
 
 use alpes_consumer::{Parked, Parking, Reason};
-use alpes_lambda::kinesis::RetryBatch;
-use aws_lambda_events::streams::KinesisEventResponse;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use futures::executor::block_on;
-use lambda_runtime::Diagnostic;
 use notices::NOTIFIER;
 use notifier::App;
 use serde_json::{Value, json};
@@ -27,24 +24,19 @@ struct Fixture {
 }
 
 impl Fixture {
-    fn new(faults: &Faults, partial_batch: bool) -> Self {
+    fn new(faults: &Faults) -> Self {
         let (tables, topic) = (Arc::new(MemoryTables::new()), Arc::new(MemoryTopic::new()));
         let Ok(app) = App::new(&Wiring::new(Ports {
             tables: Arc::new(faults.tables(tables.clone())),
             topic: Arc::new(faults.topic(topic.clone())),
-            partial_batch,
             ..Ports::new(world(1).0)
         }));
         Self { tables, topic, app }
     }
 
-    fn handle(&self, batch: &Value) -> Result<KinesisEventResponse, RetryBatch> {
-        let event = serde_json::from_value(batch.clone()).unwrap();
-        block_on(self.app.handle(event))
-    }
-
     fn told(&self, batch: &Value) -> Value {
-        serde_json::to_value(self.handle(batch).unwrap()).unwrap()
+        let event = serde_json::from_value(batch.clone()).unwrap();
+        serde_json::to_value(block_on(self.app.handle(event))).unwrap()
     }
 
     fn bodies(&self) -> Vec<String> {
@@ -80,7 +72,7 @@ fn all_taken() -> Value {
 
 #[test]
 fn a_sample_of_events_alone_is_announced_and_parks_nothing() {
-    let fixture = Fixture::new(&Faults::none(), false);
+    let fixture = Fixture::new(&Faults::none());
     let plain = serde_json::from_str(PLAIN).unwrap();
     assert_eq!(fixture.told(&plain), all_taken());
     assert_eq!(fixture.bodies(), [text(2), text(3)]);
@@ -89,47 +81,37 @@ fn a_sample_of_events_alone_is_announced_and_parks_nothing() {
 
 #[test]
 fn the_sample_batch_is_announced_but_for_what_is_no_event() {
-    for partial_batch in [true, false] {
-        let fixture = Fixture::new(&Faults::none(), partial_batch);
-        // The second delivery of the batch is a redelivery.
-        for _ in 0..2 {
-            assert_eq!(fixture.told(&batch()), all_taken());
-            assert_eq!(fixture.bodies(), [text(2), text(3)]);
-            let parked = fixture.parked();
-            assert_eq!(parked.len(), 1);
-            assert_eq!(
-                (&*parked[0].owner, parked[0].reason),
-                (NOTIFIER.0, Reason::Undecodable)
-            );
-        }
+    let fixture = Fixture::new(&Faults::none());
+    // The second delivery of the batch is a redelivery.
+    for _ in 0..2 {
+        assert_eq!(fixture.told(&batch()), all_taken());
+        assert_eq!(fixture.bodies(), [text(2), text(3)]);
+        let parked = fixture.parked();
+        assert_eq!(parked.len(), 1);
+        assert_eq!(
+            (&*parked[0].owner, parked[0].reason),
+            (NOTIFIER.0, Reason::Undecodable)
+        );
     }
 }
 
 #[test]
 fn what_could_not_be_announced_comes_again() {
-    for partial_batch in [true, false] {
-        // Effect 0 parks the record that is no event, effect 1 reads the table, and effect 2 publishes the first
-        // message.
-        let faults = Faults::once(2, Fault::FailBefore);
-        let fixture = Fixture::new(&faults, partial_batch);
-        if partial_batch {
-            let failures = json!({"batchItemFailures": [{"itemIdentifier": sequence(2)}]});
-            assert_eq!(fixture.told(&batch()), failures);
-        } else {
-            let error = fixture.handle(&batch()).unwrap_err();
-            assert_eq!(json!(error.sequence), sequence(2));
-            assert_eq!(Diagnostic::from(error).error_type, "RetryBatch");
-        }
-        assert_eq!(fixture.bodies(), [text(3)]);
-        assert_eq!(fixture.told(&batch()), all_taken());
-        assert_eq!(fixture.bodies(), [text(3), text(2)]);
-    }
+    // Effect 0 parks the record that is no event, effect 1 reads the table, and effect 2 publishes the first
+    // message.
+    let faults = Faults::once(2, Fault::FailBefore);
+    let fixture = Fixture::new(&faults);
+    let failures = json!({"batchItemFailures": [{"itemIdentifier": sequence(2)}]});
+    assert_eq!(fixture.told(&batch()), failures);
+    assert_eq!(fixture.bodies(), [text(3)]);
+    assert_eq!(fixture.told(&batch()), all_taken());
+    assert_eq!(fixture.bodies(), [text(3), text(2)]);
 }
 
 #[test]
 fn an_empty_batch_is_nothing() {
     let faults = Faults::none();
-    let fixture = Fixture::new(&faults, true);
+    let fixture = Fixture::new(&faults);
     assert_eq!(fixture.told(&json!({"Records": []})), all_taken());
     assert_eq!(faults.count(), 0);
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use alpes_consumer::{Consumer, Parking};
 use alpes_event_store::StreamReader;
-use alpes_lambda::kinesis::{self, RetryBatch};
+use alpes_lambda::kinesis;
 use alpes_ports::{Platform, World};
 use alpes_saga::{Coordinator, SagaId, Streams, Trouble};
 use aws_lambda_events::{kinesis::KinesisEvent, streams::KinesisEventResponse};
@@ -83,36 +83,22 @@ pub struct App {
     parking: Parking,
     /// The clock.
     world: World,
-    /// True if the Lambda runtime honours a partial batch response.
-    partial_batch: bool,
 }
 
 impl App {
     /// Makes the function's parts from the wiring of a platform.
-    ///
-    /// # Errors
-    ///
-    /// The platform lacks a port that the function needs.
-    pub fn new<P: Platform>(wiring: &Wiring<P>) -> Result<Self, P::Error> {
-        Ok(Self {
+    #[must_use]
+    pub fn new<P: Platform>(wiring: &Wiring<P>) -> Self {
+        Self {
             coordinator: wiring.coordinator(),
             reader: wiring.reader(),
             parking: wiring.parking(),
             world: wiring.platform.world(),
-            partial_batch: wiring.platform.partial_batch()?,
-        })
+        }
     }
 
     /// Processes a batch, or wakes sagas. The runtime ends this invocation at `deadline`.
-    ///
-    /// # Errors
-    ///
-    /// [`RetryBatch`] if records must be redelivered and the runtime does not honour partial batch responses.
-    pub async fn handle(
-        &self,
-        invocation: Invocation,
-        deadline: Timestamp,
-    ) -> Result<Done, RetryBatch> {
+    pub async fn handle(&self, invocation: Invocation, deadline: Timestamp) -> Done {
         match invocation {
             Invocation::Batch(event) => {
                 let consumer = Consumer {
@@ -125,9 +111,9 @@ impl App {
                     },
                 };
                 let outcome = consumer.consume(&kinesis::records(event)).await;
-                kinesis::respond(outcome, self.partial_batch).map(Done::Batch)
+                Done::Batch(kinesis::respond(outcome))
             }
-            Invocation::Wake { wake } => Ok(self.wake(&wake, deadline).await),
+            Invocation::Wake { wake } => self.wake(&wake, deadline).await,
         }
     }
 

@@ -6,7 +6,7 @@
 use std::{sync::Arc, time::Duration};
 
 use alpes_consumer::{Parked, Reason};
-use alpes_lambda::kinesis::{RetryBatch, batch_of};
+use alpes_lambda::kinesis::batch_of;
 use alpes_messages::{Context, Moment};
 use alpes_participant::FaultMode;
 use alpes_ports::{CallError, Condition, Item, Key, LogRecord, Path, Tables, Update, Write};
@@ -45,14 +45,13 @@ impl Fixture {
     }
 
     fn new() -> Self {
-        Self::over(definitions(), &Faults::none(), true)
+        Self::over(definitions(), &Faults::none())
     }
 
-    fn over(definitions: Definitions, faults: &Faults, partial_batch: bool) -> Self {
+    fn over(definitions: Definitions, faults: &Faults) -> Self {
         let system = System::new();
         let ports = Ports {
             tables: Arc::new(faults.tables(system.tables.clone())),
-            partial_batch,
             executions: None,
             ..system.ports()
         };
@@ -66,7 +65,7 @@ impl Fixture {
             ..Build::current()
         };
         let wiring = Wiring::of(ports, build);
-        let Ok(app) = App::new(&wiring);
+        let app = App::new(&wiring);
         Self {
             system,
             wiring,
@@ -74,14 +73,14 @@ impl Fixture {
         }
     }
 
-    fn invoke(&self, payload: &Value, deadline: Timestamp) -> Result<Value, RetryBatch> {
+    fn invoke(&self, payload: &Value, deadline: Timestamp) -> Value {
         let invocation: Invocation = serde_json::from_value(payload.clone()).unwrap();
-        let done = block_on(self.app.handle(invocation, deadline))?;
-        Ok(serde_json::to_value(done).unwrap())
+        let done = block_on(self.app.handle(invocation, deadline));
+        serde_json::to_value(done).unwrap()
     }
 
     fn in_time(&self, payload: &Value) -> Value {
-        self.invoke(payload, Timestamp::MAX).unwrap()
+        self.invoke(payload, Timestamp::MAX)
     }
 
     /// All records of the log as one batch.
@@ -234,7 +233,7 @@ fn without_time_it_only_stores_what_is_to_be_done_and_a_wake_up_does_it() {
     let fixture = Fixture::new();
     let id = fixture.system.create(None);
     let now = fixture.system.world.clock.now();
-    assert_eq!(fixture.invoke(&fixture.log(), now).unwrap(), all_taken());
+    assert_eq!(fixture.invoke(&fixture.log(), now), all_taken());
     assert_eq!(fixture.system.events_of(id), ["ReservaCreada"]);
     let due = block_on(fixture.system.sagas.due(10)).unwrap();
     assert_eq!(due.sagas, [fixture.system.saga_of(id)]);
@@ -434,22 +433,15 @@ fn a_participant_that_fails_is_asked_again_and_then_what_was_done_is_undone() {
 #[test]
 fn what_cannot_be_stored_is_delivered_again() {
     // The read of the first saga fails.
-    for partial_batch in [true, false] {
-        let faults = Faults::once(0, Fault::FailBefore);
-        let fixture = Fixture::over(definitions(), &faults, partial_batch);
-        let id = fixture.system.create(None);
-        let log = fixture.log();
-        let first = log["Records"][0]["kinesis"]["sequenceNumber"].clone();
-        let answer = fixture.invoke(&log, Timestamp::MAX);
-        if partial_batch {
-            let failures = json!({"batchItemFailures": [{"itemIdentifier": first}]});
-            assert_eq!(answer.unwrap(), failures);
-        } else {
-            assert_eq!(json!(answer.unwrap_err().sequence), first);
-        }
-        assert_eq!(fixture.in_time(&log), all_taken());
-        assert_eq!(fixture.estado(id), Status::Completed);
-    }
+    let faults = Faults::once(0, Fault::FailBefore);
+    let fixture = Fixture::over(definitions(), &faults);
+    let id = fixture.system.create(None);
+    let log = fixture.log();
+    let first = log["Records"][0]["kinesis"]["sequenceNumber"].clone();
+    let failures = json!({"batchItemFailures": [{"itemIdentifier": first}]});
+    assert_eq!(fixture.in_time(&log), failures);
+    assert_eq!(fixture.in_time(&log), all_taken());
+    assert_eq!(fixture.estado(id), Status::Completed);
 }
 
 /// Fills the item of a saga so that no further log line fits. Returns the item as it was before.
@@ -483,7 +475,7 @@ fn an_event_whose_saga_the_table_refuses_is_parked_and_holds_up_nothing() {
         let fixture = Fixture::new();
         let stuck = fixture.system.create(None);
         let saga = fixture.system.saga_of(stuck);
-        fixture.invoke(&fixture.log(), Timestamp::MIN).unwrap();
+        fixture.invoke(&fixture.log(), Timestamp::MIN);
         let before = fill(&fixture, saga);
         if broken {
             put(&fixture, saga, Item::from_iter([("rev".into(), 1.into())]));
@@ -535,7 +527,7 @@ fn a_choreography_whose_beginning_is_heard_last_is_known_to_its_end() {
 /// Wakes a saga that has missed events of its choreography, under these faults, until the wake-up succeeds. Returns the
 /// range of the effects of the wake-ups.
 fn told_what_it_missed(faults: &Faults) -> std::ops::Range<usize> {
-    let fixture = Fixture::over(definitions(), faults, true);
+    let fixture = Fixture::over(definitions(), faults);
     let id = fixture.system.create_by_choreography();
     fixture.system.run_choreography();
     let records = fixture.system.log.records();
@@ -606,7 +598,7 @@ fn a_saga_of_another_build_is_passed_by_and_looked_at_again_later() {
     let newer = Fixture::new();
     let id = newer.system.create(None);
     let now = newer.system.world.clock.now();
-    newer.invoke(&newer.log(), now).unwrap();
+    newer.invoke(&newer.log(), now);
     let fixture = older(newer);
     let (saga, before) = (fixture.system.saga_of(id), fixture.system.saga(id));
     assert_eq!(fixture.in_time(&fixture.log()), all_taken());
@@ -641,7 +633,7 @@ fn a_saga_whose_item_cannot_be_read_is_looked_at_again_later() {
     let fixture = Fixture::new();
     let id = fixture.system.create(None);
     let now = fixture.system.world.clock.now();
-    fixture.invoke(&fixture.log(), now).unwrap();
+    fixture.invoke(&fixture.log(), now);
     let saga = fixture.system.saga_of(id);
     let key = Key::new(alpes_saga::TABLE, saga.to_string(), "saga");
     let spoil = Update::of(key.clone()).set(Path::of("log"), json!([]));

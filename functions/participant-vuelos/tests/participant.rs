@@ -305,28 +305,18 @@ fn without_time_everything_is_put_off_and_without_tables_delivered_again() {
     block_on(fixture.app.answer(sample("lote"), now)).unwrap();
     assert_eq!(fixture.kinds(), ["ReservaCreada"]);
 
-    for partial_batch in [true, false] {
-        let fixture = Fixture::new(false);
-        let down = TableError::Unavailable("down".into());
-        let wiring = Wiring::new(Ports {
-            tables: Arc::new(TablesDown(down)),
-            partial_batch,
-            ..Ports::new(fixture.world)
-        });
-        let Ok(app) = wiring.participant(VUELOS);
-        let mut batch = sample("lote");
-        batch["Records"].as_array_mut().unwrap().truncate(1);
-        let first = batch["Records"][0]["kinesis"]["sequenceNumber"].clone();
-        let answer = block_on(app.answer(batch, Timestamp::MAX));
-        if partial_batch {
-            let answer = serde_json::to_value(answer.unwrap()).unwrap();
-            assert_eq!(
-                answer,
-                json!({"batchItemFailures": [{"itemIdentifier": first}]})
-            );
-        } else {
-            let told = Diagnostic::from(answer.unwrap_err());
-            assert_eq!(told.error_type, "RetryBatch");
-        }
-    }
+    let down = TableError::Unavailable("down".into());
+    let wiring = Wiring::new(Ports {
+        tables: Arc::new(TablesDown(down)),
+        ..Ports::new(fixture.world)
+    });
+    let Ok(app) = wiring.participant(VUELOS);
+    let mut batch = sample("lote");
+    batch["Records"].as_array_mut().unwrap().truncate(1);
+    let first = batch["Records"][0]["kinesis"]["sequenceNumber"].clone();
+    let answer = block_on(app.answer(batch, Timestamp::MAX)).unwrap();
+    assert_eq!(
+        serde_json::to_value(answer).unwrap(),
+        json!({"batchItemFailures": [{"itemIdentifier": first}]})
+    );
 }

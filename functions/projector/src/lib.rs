@@ -1,6 +1,6 @@
 //! Keeps the views up to date with the log.
 
-use alpes_lambda::kinesis::{self, RetryBatch};
+use alpes_lambda::kinesis;
 use alpes_ports::Platform;
 use alpes_projections::Projector;
 use aws_lambda_events::{kinesis::KinesisEvent, streams::KinesisEventResponse};
@@ -11,31 +11,21 @@ use wiring::Wiring;
 pub struct App {
     /// Folds events into views.
     projector: Projector<Payload>,
-    /// True if the Lambda runtime honours a partial batch response.
-    partial_batch: bool,
 }
 
 impl App {
     /// Makes the function's parts from the wiring of a platform.
-    ///
-    /// # Errors
-    ///
-    /// The platform lacks a port that the function needs.
-    pub fn new<P: Platform>(wiring: &Wiring<P>) -> Result<Self, P::Error> {
-        Ok(Self {
+    #[must_use]
+    pub fn new<P: Platform>(wiring: &Wiring<P>) -> Self {
+        Self {
             projector: wiring.projector(),
-            partial_batch: wiring.platform.partial_batch()?,
-        })
+        }
     }
 
     /// Processes a batch of records.
-    ///
-    /// # Errors
-    ///
-    /// [`RetryBatch`] if records must be redelivered and the runtime does not honour partial batch responses.
-    pub async fn handle(&self, event: KinesisEvent) -> Result<KinesisEventResponse, RetryBatch> {
+    pub async fn handle(&self, event: KinesisEvent) -> KinesisEventResponse {
         let records = kinesis::records(event);
         let outcome = self.projector.consumer().consume(&records).await;
-        kinesis::respond(outcome, self.partial_batch)
+        kinesis::respond(outcome)
     }
 }

@@ -5,18 +5,16 @@
 use std::sync::{Arc, Mutex};
 
 use alpes_consumer::{Parked, ParkedWhat, Parking, Reason};
-use alpes_lambda::kinesis::RetryBatch;
 use alpes_ports::{
     Consistency, Found, IndexPage, IndexQuery, Key, ScanPage, SequenceNumber, TableError,
     TableName, Tables, TransactError, Write, WriteError,
 };
 use alpes_projections::{CONSUMER, Generations};
 use async_trait::async_trait;
-use aws_lambda_events::{kinesis::KinesisEvent, streams::KinesisEventResponse};
+use aws_lambda_events::kinesis::KinesisEvent;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use events::{IdReserva, vuelos::EstadoReserva};
 use futures::executor::block_on;
-use lambda_runtime::Diagnostic;
 use projector::App;
 use serde_json::{Value, json};
 use twins::{MemoryTables, Ports, world};
@@ -87,25 +85,20 @@ struct Fixture {
 }
 
 impl Fixture {
-    fn new(partial_batch: bool) -> Self {
+    fn new() -> Self {
         let (world, _) = world(1);
         let tables = Arc::new(Failing::default());
-        let Ok(app) = App::new(&Wiring::new(Ports {
+        let app = App::new(&Wiring::new(Ports {
             tables: tables.clone(),
-            partial_batch,
             ..Ports::new(world.clone())
         }));
         Self { tables, world, app }
     }
 
-    fn handle(&self, batch: &Value) -> Result<KinesisEventResponse, RetryBatch> {
-        let event: KinesisEvent = serde_json::from_value(batch.clone()).unwrap();
-        block_on(self.app.handle(event))
-    }
-
-    /// The function's answer to the runtime for a batch that it processed.
+    /// The function's answer to the runtime.
     fn told(&self, batch: &Value) -> Value {
-        serde_json::to_value(self.handle(batch).unwrap()).unwrap()
+        let event: KinesisEvent = serde_json::from_value(batch.clone()).unwrap();
+        serde_json::to_value(block_on(self.app.handle(event))).unwrap()
     }
 
     fn estado(&self, id: IdReserva) -> Option<EstadoReserva> {
@@ -162,7 +155,7 @@ fn records(records: impl IntoIterator<Item = Value>) -> Value {
 
 #[test]
 fn a_sample_of_events_alone_is_applied_and_parks_nothing() {
-    let fixture = Fixture::new(false);
+    let fixture = Fixture::new();
     let plain = serde_json::from_str(PLAIN).unwrap();
     assert_eq!(fixture.told(&plain), json!({"batchItemFailures": []}));
     let estado = fixture.estado(ID.parse().unwrap());
@@ -172,41 +165,39 @@ fn a_sample_of_events_alone_is_applied_and_parks_nothing() {
 
 #[test]
 fn the_sample_batch_is_applied_but_for_what_is_no_event() {
-    for partial_batch in [true, false] {
-        let fixture = Fixture::new(partial_batch);
-        // The second delivery of the batch is a redelivery.
-        for _ in 0..2 {
-            assert_eq!(fixture.told(&batch()), json!({"batchItemFailures": []}));
-            assert_eq!(
-                fixture.estado(ID.parse().unwrap()),
-                Some(EstadoReserva::Aprobada)
-            );
-            let parked = fixture.parked();
-            assert_eq!(parked.len(), 1);
-            assert_eq!(parked[0].owner, CONSUMER);
-            assert_eq!(parked[0].reason, Reason::Undecodable);
-            assert_eq!(
-                parked[0].what,
-                ParkedWhat::Record {
-                    shard: "shardId-000000000000".into(),
-                    sequence: SequenceNumber(sequence(2)),
-                    partition_key: "cualquiera".into(),
-                }
-            );
-            let parking = Parking::new(
-                fixture.tables.clone(),
-                fixture.world.clock.clone(),
-                &events::catalogue(),
-            );
-            let data = block_on(parking.data(&parked[0])).unwrap();
-            assert_eq!(data.unwrap(), b"esto no es un evento");
-        }
+    let fixture = Fixture::new();
+    // The second delivery of the batch is a redelivery.
+    for _ in 0..2 {
+        assert_eq!(fixture.told(&batch()), json!({"batchItemFailures": []}));
+        assert_eq!(
+            fixture.estado(ID.parse().unwrap()),
+            Some(EstadoReserva::Aprobada)
+        );
+        let parked = fixture.parked();
+        assert_eq!(parked.len(), 1);
+        assert_eq!(parked[0].owner, CONSUMER);
+        assert_eq!(parked[0].reason, Reason::Undecodable);
+        assert_eq!(
+            parked[0].what,
+            ParkedWhat::Record {
+                shard: "shardId-000000000000".into(),
+                sequence: SequenceNumber(sequence(2)),
+                partition_key: "cualquiera".into(),
+            }
+        );
+        let parking = Parking::new(
+            fixture.tables.clone(),
+            fixture.world.clock.clone(),
+            &events::catalogue(),
+        );
+        let data = block_on(parking.data(&parked[0])).unwrap();
+        assert_eq!(data.unwrap(), b"esto no es un evento");
     }
 }
 
 #[test]
 fn an_event_of_an_unknown_type_waits_for_a_build_that_knows_it() {
-    let fixture = Fixture::new(true);
+    let fixture = Fixture::new();
     let newer = CREATED.replace("ReservaCreada", "ReservaTransferida");
     let batch = records([made(1), record(2, ID, newer.as_bytes()), made(3)]);
     assert_eq!(fixture.told(&batch), json!({"batchItemFailures": []}));
@@ -221,7 +212,7 @@ fn an_event_of_an_unknown_type_waits_for_a_build_that_knows_it() {
 
 #[test]
 fn a_partial_response_names_the_first_record_that_failed() {
-    let fixture = Fixture::new(true);
+    let fixture = Fixture::new();
     // Groups are processed in the order of their ids, so the first group to fail is not the first in the batch.
     let batch = records([made(9), made(7), made(2), made(8)]);
     fixture.tables.break_writes(Some("00000000000".into()));
@@ -249,7 +240,7 @@ fn a_partial_response_names_the_first_record_that_failed() {
 
 #[test]
 fn a_record_that_cannot_be_parked_is_delivered_again() {
-    let fixture = Fixture::new(true);
+    let fixture = Fixture::new();
     fixture.tables.break_writes(Some(CONSUMER.into()));
     let batch = records([made(1), record(2, "x", b"?"), made(3)]);
     assert_eq!(
@@ -262,26 +253,7 @@ fn a_record_that_cannot_be_parked_is_delivered_again() {
 }
 
 #[test]
-fn where_partial_responses_are_not_honoured_the_invocation_fails() {
-    let fixture = Fixture::new(false);
-    fixture.tables.break_writes(Some(nth(2).to_string()));
-    let batch = records([made(1), made(2), made(3)]);
-    let error = fixture.handle(&batch).unwrap_err();
-    assert_eq!(error.sequence, sequence(2));
-    assert!(error.cause.contains("throttled"), "{}", error.cause);
-    let diagnostic = Diagnostic::from(error);
-    assert_eq!(diagnostic.error_type, "RetryBatch");
-    assert!(diagnostic.error_message.contains(&sequence(2)));
-
-    fixture.tables.break_writes(None);
-    assert_eq!(fixture.told(&batch), json!({"batchItemFailures": []}));
-    for number in 1..=3 {
-        assert_eq!(fixture.estado(nth(number)), Some(EstadoReserva::Pendiente));
-    }
-}
-
-#[test]
 fn an_empty_batch_is_nothing() {
-    let fixture = Fixture::new(true);
+    let fixture = Fixture::new();
     assert_eq!(fixture.told(&records([])), json!({"batchItemFailures": []}));
 }

@@ -700,6 +700,7 @@ unless NO_COLOR is set. The local runtime has the lines of an invocation once th
         options: &[&[
             flag("--quick", "format, lints and tests that need no runtime"),
             flag("--all", "also the lints of the benchmark, which take too long for CI"),
+            flag("--crash", "only the test that kills the local runtime and functions, many times"),
             option(
                 "--endpoint",
                 "URL",
@@ -726,6 +727,9 @@ unless NO_COLOR is set. The local runtime has the lines of an invocation once th
             Rule::NotBoth("--quick", "--endpoint"),
             Rule::NotBoth("--all", "--quick"),
             Rule::NotBoth("--all", "--endpoint"),
+            Rule::NotBoth("--crash", "--quick"),
+            Rule::NotBoth("--crash", "--all"),
+            Rule::NotBoth("--crash", "--endpoint"),
             Rule::Needs("--build", "--endpoint", None),
             Rule::Needs("--arch", "--build", Some("lambda")),
         ],

@@ -49,11 +49,8 @@ impl Resource for Topic {
     }
 
     async fn ensure(&self, services: &Services) -> Result<(), AwsError> {
-        let name = self.display_name.iter();
-        let attributes = name.map(|name| ("DisplayName".to_owned(), name.clone()));
-        let sns = &services.sns;
-        sns.ensure_topic(&self.name, &attributes.collect())
-            .map(drop)
+        let made = services.sns.ensure_topic(&self.name, &self.attributes);
+        made.map(drop)
     }
 
     fn exists(&self, services: &Services) -> Result<bool, AwsError> {

@@ -14,6 +14,7 @@ fn what_is_not_supported_is_refused_by_place() {
     response["x-amazon-apigateway-gateway-responses"] = json!({"NO_SUCH": {}});
     let other_method = json!({"type": "aws_proxy", "httpMethod": "GET", "uri": uri("shop")});
     let other_uri = json!({"type": "aws_proxy", "httpMethod": "POST", "uri": "http://a"});
+    let no_function = proxy("order function");
     let cases = [
         (
             integration(json!({"type": "http_proxy"})),
@@ -22,6 +23,7 @@ fn what_is_not_supported_is_refused_by_place() {
         ),
         (integration(other_method), "GET /orders", "POST"),
         (integration(other_uri), "GET /orders", "http://a"),
+        (integration(no_function), "GET /orders", "order function"),
         (integration(Value::Null), "GET /orders", "must be there"),
         (
             with("security", json!([{"none": []}])),

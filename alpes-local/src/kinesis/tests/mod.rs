@@ -15,9 +15,11 @@ use std::{
     },
 };
 
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::time::at_millis;
 
 const HOUR: u64 = 3_600_000;
 
@@ -26,6 +28,14 @@ struct Rig {
     kinesis: Arc<Kinesis>,
     clock: Arc<AtomicU64>,
     _folder: Arc<Folder>,
+}
+
+struct ClockOfRig(Arc<AtomicU64>);
+
+impl Clock for ClockOfRig {
+    fn now(&self) -> Timestamp {
+        at_millis(self.0.load(Ordering::Relaxed))
+    }
 }
 
 /// A folder that is removed with its last user.
@@ -59,9 +69,8 @@ impl Rig {
 
     fn over(store: Store, folder: Arc<Folder>) -> Self {
         let clock = Arc::new(AtomicU64::new(1_700_000_000_000));
-        let reading = clock.clone();
-        let clock_of_rig = Box::new(move || reading.load(Ordering::Relaxed));
-        let kinesis = Kinesis::with_clock(Arc::new(store), clock_of_rig).unwrap();
+        let of_rig = Arc::new(ClockOfRig(clock.clone()));
+        let kinesis = Kinesis::with_clock(Arc::new(store), of_rig).unwrap();
         Self {
             kinesis,
             clock,

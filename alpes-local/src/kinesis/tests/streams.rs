@@ -152,12 +152,14 @@ fn consumers_are_registered_once_and_keep_their_stream() {
         |name: &str| json!({ "StreamARN": ARN, "ConsumerName": name, "Tags": { "of": name } });
     let consumer = rig.ok("RegisterStreamConsumer", register("one"));
     let arn = text(&consumer["Consumer"]["ConsumerARN"]);
+    assert_eq!(consumer["Consumer"]["ConsumerStatus"], "CREATING");
     assert_eq!(arn, format!("{ARN}/consumer/one:1700000000"));
     let error = rig.refused("RegisterStreamConsumer", register("one"));
     assert_eq!(error.code, "ResourceInUseException");
     rig.ok("RegisterStreamConsumer", register("two"));
     let described = rig.ok("DescribeStreamConsumer", json!({ "ConsumerARN": arn }));
     assert_eq!(described["ConsumerDescription"]["StreamARN"], ARN);
+    assert_eq!(described["ConsumerDescription"]["ConsumerStatus"], "ACTIVE");
     let page = rig.ok(
         "ListStreamConsumers",
         json!({ "StreamARN": ARN, "MaxResults": 1 }),

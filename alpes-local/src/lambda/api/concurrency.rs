@@ -8,7 +8,8 @@ use super::{body, no_content, ok, unsupported};
 use crate::{
     error::AwsError,
     http::{Request, Response},
-    lambda::{Inner, limits::invalid, reference::Reference},
+    lambda::{Inner, limits::functions_only},
+    names::FunctionName,
 };
 
 #[derive(Deserialize)]
@@ -21,14 +22,11 @@ struct Concurrency {
 pub(super) fn serve(
     inner: &Inner,
     version: &str,
-    reference: &Reference,
+    reference: &FunctionName,
     request: &Request,
 ) -> Result<Response, AwsError> {
     if reference.qualifier.is_some() {
-        return Err(invalid(
-            "This operation is permitted on Lambda functions only. Aliases and versions do not support this operation. \
-             Please specify either a function name or an unqualified function ARN.",
-        ));
+        return Err(functions_only());
     }
     let reserve = |reserved| {
         inner.configure(reference, |spec| {

@@ -14,26 +14,22 @@ use super::{
 use crate::{
     error::AwsError,
     http::{Request, Response},
-    lambda::{
-        Inner,
-        limits::invalid,
-        reference::{Reference, function_arn},
-        spec::Asynchronous,
-    },
+    lambda::{Inner, limits::invalid, spec::Asynchronous},
+    names::{FunctionName, function_arn},
 };
 
-pub(super) fn get(inner: &Inner, reference: &Reference) -> Result<Response, AwsError> {
+pub(super) fn get(inner: &Inner, reference: &FunctionName) -> Result<Response, AwsError> {
     let function = inner.existing(reference)?;
     Ok(ok(&shapes::configuration(
         &function,
-        reference.qualifier.is_some(),
+        reference.qualifier.as_deref(),
     )))
 }
 
 /// `UpdateFunctionConfiguration`.
 pub(super) fn put(
     inner: &Inner,
-    reference: &Reference,
+    reference: &FunctionName,
     request: &Request,
 ) -> Result<Response, AwsError> {
     let mut fields: serde_json::Map<String, Value> = body(request)?;
@@ -43,7 +39,7 @@ pub(super) fn put(
     let settings: Settings = serde_json::from_value(fields.into())
         .map_err(|error| invalid(format!("The request's body: {error}")))?;
     let function = inner.configure(reference, |spec| settings.apply(spec))?;
-    Ok(ok(&shapes::configuration(&function, false)))
+    Ok(ok(&shapes::updating(&function)))
 }
 
 /// `PutFunctionEventInvokeConfig` and `UpdateFunctionEventInvokeConfig`.
@@ -95,7 +91,7 @@ fn arn(destination: Option<Destination>) -> Option<String> {
 /// What becomes of a function's asynchronous invocations. A function with AWS's defaults has no configuration.
 pub(super) fn event_invoke_config(
     inner: &Inner,
-    reference: &Reference,
+    reference: &FunctionName,
     request: &Request,
 ) -> Result<Response, AwsError> {
     let function = match request.method {
@@ -103,7 +99,7 @@ pub(super) fn event_invoke_config(
         Method::PUT => {
             let put: EventInvoke = body(request)?;
             inner.configure(reference, |spec| {
-                spec.asynchronous = Asynchronous::default();
+                spec.asynchronous = spec.asynchronous.reset();
                 put.apply(&mut spec.asynchronous)
             })?
         }
@@ -113,14 +109,15 @@ pub(super) fn event_invoke_config(
         }
         Method::DELETE => {
             inner.configure(reference, |spec| {
-                spec.asynchronous = Asynchronous::default();
+                spec.asynchronous = spec.asynchronous.reset();
                 Ok(())
             })?;
             return Ok(no_content());
         }
         _ => return Err(unsupported(request)),
     };
-    if request.method == Method::GET && function.spec.asynchronous == Asynchronous::default() {
+    let asynchronous = &function.spec.asynchronous;
+    if request.method == Method::GET && *asynchronous == asynchronous.reset() {
         let arn = function_arn(&reference.name);
         let message = format!("The function {arn}:$LATEST doesn't have an EventInvokeConfig");
         let error = AwsError::of(404, "ResourceNotFoundException", message);

@@ -1,6 +1,6 @@
 //! Functions: create, get, list, delete, and new code.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{iter, path::PathBuf, sync::Arc};
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use serde::Deserialize;
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::{
     body, no_content, ok,
-    shapes::{Settings, architecture, configuration},
+    shapes::{self, Settings, architecture, configuration, updating},
 };
 use crate::{
     error::AwsError,
@@ -16,10 +16,11 @@ use crate::{
     lambda::{
         Inner,
         limits::{between, invalid},
-        reference::Reference,
+        reference::{LATEST, PUBLISHED},
         registry::Deployment,
         spec::{Architecture, Code, FunctionSpec},
     },
+    names::{FunctionName, function_arn},
 };
 
 #[derive(Deserialize)]
@@ -83,7 +84,7 @@ pub(super) async fn create(inner: &Arc<Inner>, request: Request) -> Result<Respo
     settings.apply(&mut spec)?;
     let inner = inner.clone();
     let function = blocking(move || inner.create(&spec)).await?;
-    Ok(json_answer(201, "", &configuration(&function, false)))
+    Ok(json_answer(201, "", &configuration(&function, None)))
 }
 
 fn settings_of_create(request: &Request) -> Result<Settings, AwsError> {
@@ -110,7 +111,7 @@ struct UpdateCode {
 
 pub(super) async fn put_code(
     inner: &Arc<Inner>,
-    reference: Reference,
+    reference: FunctionName,
     request: Request,
 ) -> Result<Response, AwsError> {
     let update: UpdateCode = body(&request)?;
@@ -125,11 +126,11 @@ pub(super) async fn put_code(
     };
     let code = code.decode()?;
     if update.dry_run {
-        return Ok(ok(&configuration(&before, false)));
+        return Ok(ok(&configuration(&before, None)));
     }
     let inner = inner.clone();
     let function = blocking(move || inner.put_code(&reference, code)).await?;
-    Ok(ok(&configuration(&function, false)))
+    Ok(ok(&updating(&function)))
 }
 
 pub(super) fn check_revision(
@@ -161,11 +162,11 @@ async fn blocking<T: Send + 'static>(
     done.map_err(AwsError::internal)?
 }
 
-pub(super) fn get(inner: &Inner, reference: &Reference) -> Result<Response, AwsError> {
+pub(super) fn get(inner: &Inner, reference: &FunctionName) -> Result<Response, AwsError> {
     let function = inner.existing(reference)?;
     let folder: &PathBuf = &function.folder;
     let mut answer = json!({
-        "Configuration": configuration(&function, reference.qualifier.is_some()),
+        "Configuration": configuration(&function, reference.qualifier.as_deref()),
         "Code": { "RepositoryType": "S3", "Location": format!("file://{}", folder.display()) },
     });
     let reserved = function.spec.reserved_concurrency;
@@ -198,12 +199,12 @@ pub(super) fn list(inner: &Inner, request: &Request) -> Result<Response, AwsErro
         .map(|last| last.spec.name.clone());
     let functions: Vec<_> = functions
         .iter()
-        .map(|function| configuration(function, false))
+        .map(|function| configuration(function, None))
         .collect();
     Ok(ok(&json!({ "Functions": functions, "NextMarker": last })))
 }
 
-pub(super) fn delete(inner: &Inner, reference: &Reference) -> Result<Response, AwsError> {
+pub(super) fn delete(inner: &Inner, reference: &FunctionName) -> Result<Response, AwsError> {
     if reference.qualifier.is_some() {
         return Err(invalid(
             "$LATEST version cannot be deleted without deleting the function.",
@@ -213,12 +214,43 @@ pub(super) fn delete(inner: &Inner, reference: &Reference) -> Result<Response, A
     Ok(no_content())
 }
 
-pub(super) fn versions(inner: &Inner, reference: &Reference) -> Result<Response, AwsError> {
+pub(super) fn versions(inner: &Inner, reference: &FunctionName) -> Result<Response, AwsError> {
     let function = inner.existing(reference)?;
-    Ok(ok(&json!({ "Versions": [configuration(&function, true)] })))
+    let aliases = &function.spec.aliases;
+    let published = aliases.values().any(|version| version == PUBLISHED);
+    let versions = iter::once(LATEST).chain(published.then_some(PUBLISHED));
+    let versions: Vec<_> = versions
+        .map(|version| configuration(&function, Some(version)))
+        .collect();
+    Ok(ok(&json!({ "Versions": versions })))
 }
 
-pub(super) fn aliases(inner: &Inner, reference: &Reference) -> Result<Response, AwsError> {
-    inner.existing(reference)?;
-    Ok(ok(&json!({ "Aliases": [] })))
+pub(super) fn aliases(
+    inner: &Inner,
+    reference: &FunctionName,
+    request: &Request,
+) -> Result<Response, AwsError> {
+    let function = inner.existing(reference)?;
+    let wanted = request.parameter("FunctionVersion");
+    let aliases = function.spec.aliases.iter();
+    let aliases = aliases.filter(|(_, version)| wanted.as_ref().is_none_or(|one| one == *version));
+    let aliases: Vec<_> = aliases
+        .map(|(name, version)| shapes::alias(&function, name, version))
+        .collect();
+    Ok(ok(&json!({ "Aliases": aliases })))
+}
+
+pub(super) fn alias(
+    inner: &Inner,
+    reference: &FunctionName,
+    name: &str,
+) -> Result<Response, AwsError> {
+    let function = inner.existing(reference)?;
+    let Some(version) = function.spec.aliases.get(name) else {
+        let arn = function_arn(&reference.name);
+        let message = format!("Cannot find alias arn: {arn}:{name}");
+        let error = AwsError::of(404, "ResourceNotFoundException", message);
+        return Err(error.with("Type", "User"));
+    };
+    Ok(ok(&shapes::alias(&function, name, version)))
 }

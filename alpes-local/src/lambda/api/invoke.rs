@@ -5,21 +5,22 @@ use std::sync::Arc;
 use base64::{Engine, prelude::BASE64_STANDARD};
 use http::{HeaderName, HeaderValue};
 
+use super::no_content;
 use crate::{
     error::AwsError,
     http::{Request, Response, answer},
     invoke::Invoked,
     lambda::{
-        Inner, limits,
-        limits::{invalid, violated},
+        Inner,
+        limits::{self, InvocationType, invalid, violated},
         or_empty_object, queue,
-        reference::{LATEST, Reference},
     },
+    names::FunctionName,
 };
 
 pub(super) async fn invoke(
     inner: &Arc<Inner>,
-    reference: &Reference,
+    reference: &FunctionName,
     request: Request,
 ) -> Result<Response, AwsError> {
     let tail = match request.header("X-Amz-Log-Type") {
@@ -41,10 +42,10 @@ pub(super) async fn invoke(
             ))
         }
         Some("DryRun") => {
-            limits::check_payload(&or_empty_object(request.body), limits::SYNCHRONOUS_BYTES)?;
-            inner.existing(reference)?;
-            let version = [("x-amz-executed-version", LATEST.to_owned())];
-            Ok(with_headers(answer(204, "application/json", ""), version))
+            let payload = or_empty_object(request.body);
+            limits::check_payload(&payload, InvocationType::RequestResponse)?;
+            inner.invocable(reference)?;
+            Ok(no_content())
         }
         Some(other) => Err(not_in(
             "invocationType",

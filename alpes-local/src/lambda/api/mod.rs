@@ -13,10 +13,11 @@ use percent_encoding::percent_decode_str;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::{Inner, limits::invalid, reference::Reference};
+use super::{Inner, limits::invalid};
 use crate::{
     error::AwsError,
     http::{Request, Response, answer, json_answer, json_error},
+    names::FunctionName,
 };
 
 /// Answers a request.
@@ -60,7 +61,7 @@ async fn route(inner: &Arc<Inner>, request: Request) -> Result<Response, AwsErro
 
 fn of_function(
     inner: &Inner,
-    reference: &Reference,
+    reference: &FunctionName,
     rest: &[&str],
     request: &Request,
 ) -> Result<Response, AwsError> {
@@ -70,13 +71,14 @@ fn of_function(
         (&Method::GET, ["configuration"]) => configuration::get(inner, reference),
         (&Method::PUT, ["configuration"]) => configuration::put(inner, reference, request),
         (&Method::GET, ["versions"]) => functions::versions(inner, reference),
-        (&Method::GET, ["aliases"]) => functions::aliases(inner, reference),
+        (&Method::GET, ["aliases"]) => functions::aliases(inner, reference, request),
+        (&Method::GET, ["aliases", alias]) => functions::alias(inner, reference, alias),
         _ => Err(unsupported(request)),
     }
 }
 
-fn named(name: &str, request: &Request) -> Result<Reference, AwsError> {
-    Reference::parse(name)?.qualified(request.parameter("Qualifier"))
+fn named(name: &str, request: &Request) -> Result<FunctionName, AwsError> {
+    FunctionName::parse(name)?.qualified(request.parameter("Qualifier"))
 }
 
 fn decoded(segment: &str) -> String {

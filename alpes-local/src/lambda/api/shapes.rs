@@ -6,12 +6,15 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use crate::error::AwsError;
-use crate::lambda::{
-    limits::invalid,
-    reference::{LATEST, function_arn},
-    registry::Deployment,
-    spec::{Architecture, FunctionSpec},
+use crate::{
+    error::AwsError,
+    lambda::{
+        limits::invalid,
+        reference::LATEST,
+        registry::Deployment,
+        spec::{Architecture, FunctionSpec},
+    },
+    names::FunctionName,
 };
 
 /// The settings of a function, as requests give them; what is not given stays as it is.
@@ -24,6 +27,7 @@ pub(super) struct Settings {
     timeout: Option<u32>,
     memory_size: Option<u32>,
     environment: Option<Environment>,
+    dead_letter_config: Option<DeadLetterConfig>,
     ephemeral_storage: Option<EphemeralStorage>,
     logging_config: Option<LoggingConfig>,
 }
@@ -33,6 +37,12 @@ pub(super) struct Settings {
 struct Environment {
     #[serde(default)]
     variables: BTreeMap<String, String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+struct DeadLetterConfig {
+    target_arn: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -58,6 +68,10 @@ impl Settings {
         replace(&mut spec.memory_mb, self.memory_size);
         let environment = self.environment.map(|environment| environment.variables);
         replace(&mut spec.environment, environment);
+        // An empty ARN removes the queue.
+        let dead_letter = self.dead_letter_config.map(|config| config.target_arn);
+        let dead_letter = dead_letter.map(|arn| arn.filter(|arn| !arn.is_empty()));
+        replace(&mut spec.asynchronous.dead_letter, dead_letter);
         let size = self.ephemeral_storage.map(|storage| storage.size);
         replace(&mut spec.ephemeral_mb, size);
         if let Some(logging) = self.logging_config {
@@ -87,15 +101,14 @@ pub(super) fn architecture(list: Option<&[Architecture]>) -> Result<Architecture
     }
 }
 
-/// The configuration of a function. `qualified` adds the version to its ARN.
-pub(super) fn configuration(function: &Deployment, qualified: bool) -> Value {
+/// The configuration of a function, or of a version or alias that it has.
+pub(super) fn configuration(function: &Deployment, qualifier: Option<&str>) -> Value {
     let spec = &function.spec;
-    let arn = function_arn(&spec.name);
     let modified = i64::try_from(function.modified).unwrap_or(i64::MAX);
     let modified = Timestamp::from_millisecond(modified).unwrap_or_default();
     let mut configuration = json!({
         "FunctionName": spec.name,
-        "FunctionArn": if qualified { format!("{arn}:{LATEST}") } else { arn },
+        "FunctionArn": arn(spec, qualifier),
         "Runtime": spec.runtime,
         "Role": spec.role_arn,
         "Handler": spec.handler,
@@ -105,7 +118,7 @@ pub(super) fn configuration(function: &Deployment, qualified: bool) -> Value {
         "Timeout": spec.timeout,
         "MemorySize": spec.memory_mb,
         "LastModified": modified.strftime("%Y-%m-%dT%H:%M:%S.%3f+0000").to_string(),
-        "Version": LATEST,
+        "Version": spec.version(qualifier).unwrap_or(LATEST),
         "TracingConfig": { "Mode": "PassThrough" },
         "RevisionId": function.revision,
         "State": "Active",
@@ -116,11 +129,48 @@ pub(super) fn configuration(function: &Deployment, qualified: bool) -> Value {
         "SnapStart": { "ApplyOn": "None", "OptimizationStatus": "Off" },
         "LoggingConfig": { "LogFormat": "Text", "LogGroup": spec.log_group() },
     });
-    if let (false, Some(object)) = (spec.environment.is_empty(), configuration.as_object_mut()) {
-        let environment = json!({ "Variables": spec.environment });
-        object.insert("Environment".to_owned(), environment);
+    if let Some(object) = configuration.as_object_mut() {
+        if !spec.environment.is_empty() {
+            let environment = json!({ "Variables": spec.environment });
+            object.insert("Environment".to_owned(), environment);
+        }
+        if let Some(arn) = &spec.asynchronous.dead_letter {
+            let dead_letter = json!({ "TargetArn": arn });
+            object.insert("DeadLetterConfig".to_owned(), dead_letter);
+        }
     }
     configuration
+}
+
+/// The answer to an update: AWS says that it goes on. Here it is done, as the next request sees.
+pub(super) fn updating(function: &Deployment) -> Value {
+    let mut updating = configuration(function, None);
+    if let Some(members) = updating.as_object_mut() {
+        for (member, text) in [
+            ("LastUpdateStatus", "InProgress"),
+            ("LastUpdateStatusReason", "The function is being created."),
+            ("LastUpdateStatusReasonCode", "Creating"),
+        ] {
+            members.insert(member.to_owned(), text.into());
+        }
+    }
+    updating
+}
+
+fn arn(spec: &FunctionSpec, qualifier: Option<&str>) -> String {
+    let (name, qualifier) = (spec.name.clone(), qualifier.map(str::to_owned));
+    FunctionName { name, qualifier }.arn()
+}
+
+/// An alias of a function.
+pub(super) fn alias(function: &Deployment, name: &str, version: &str) -> Value {
+    json!({
+        "AliasArn": arn(&function.spec, Some(name)),
+        "Name": name,
+        "FunctionVersion": version,
+        "Description": "",
+        "RevisionId": function.revision,
+    })
 }
 
 /// What becomes of a function's asynchronous invocations.
@@ -135,7 +185,7 @@ pub(super) fn event_invoke_config(function: &Deployment) -> Value {
     let seconds = function.modified / 1_000;
     json!({
         "LastModified": seconds,
-        "FunctionArn": format!("{}:{LATEST}", function_arn(&function.spec.name)),
+        "FunctionArn": arn(&function.spec, Some(LATEST)),
         "MaximumRetryAttempts": asynchronous.max_retries,
         "MaximumEventAgeInSeconds": asynchronous.max_age_seconds,
         "DestinationConfig": {

@@ -87,6 +87,11 @@ async fn a_function_is_made_changed_kept_and_deleted() {
     let code = json!({ "ZipFile": zip("two") });
     let (_, recoded) = api.ask(Method::PUT, &format!("{F}/code"), code).await;
     assert_ne!(recoded["CodeSha256"], made["CodeSha256"]);
+    assert_eq!(recoded["LastUpdateStatus"], "InProgress");
+    let (_, updated) = api
+        .ask(Method::GET, &format!("{F}/configuration"), Value::Null)
+        .await;
+    assert_eq!(updated["LastUpdateStatus"], "Successful");
     let concurrency = json!({ "ReservedConcurrentExecutions": 3 });
     let path = "/2017-10-31/functions/f/concurrency";
     assert_eq!(
@@ -94,6 +99,11 @@ async fn a_function_is_made_changed_kept_and_deleted() {
         (200, concurrency)
     );
     let path = "/2019-09-25/functions/f/event-invoke-config";
+    assert_eq!(api.ask(Method::GET, path, Value::Null).await.0, 404);
+    let dead_letter = json!({ "DeadLetterConfig": { "TargetArn": "arn:aws:sqs:::dead" } });
+    let settings = format!("{F}/configuration");
+    let (_, changed) = api.ask(Method::PUT, &settings, dead_letter.clone()).await;
+    assert_eq!(changed["DeadLetterConfig"], dead_letter["DeadLetterConfig"]);
     assert_eq!(api.ask(Method::GET, path, Value::Null).await.0, 404);
     let invoke = json!({ "MaximumRetryAttempts": 0, "DestinationConfig": { "OnFailure": { "Destination": "arn:aws:sqs:::q" } } });
     assert_eq!(api.ask(Method::PUT, path, invoke).await.0, 200);
@@ -114,6 +124,10 @@ async fn a_function_is_made_changed_kept_and_deleted() {
         configuration["FunctionArn"],
         "arn:aws:lambda:us-east-1:000000000000:function:f:$LATEST"
     );
+    assert_eq!(
+        configuration["DeadLetterConfig"]["TargetArn"],
+        "arn:aws:sqs:::dead"
+    );
     let path = "/2019-09-25/functions/f/event-invoke-config";
     let (_, invoke) = api.ask(Method::GET, path, Value::Null).await;
     assert_eq!(
@@ -127,6 +141,50 @@ async fn a_function_is_made_changed_kept_and_deleted() {
         (status, &error["__type"]),
         (404, &json!("ResourceNotFoundException"))
     );
+    std::fs::remove_dir_all(&api.folder).unwrap();
+}
+
+#[tokio::test]
+async fn an_alias_leads_to_a_version_and_is_kept() {
+    let api = Api::open(std::env::temp_dir().join(format!("alpes-api-{}", Uuid::new_v4())));
+    let mut spec = crate::lambda::FunctionSpec::new(
+        "f",
+        crate::lambda::Code::ZipBytes(BASE64_STANDARD.decode(zip("one")).unwrap()),
+    );
+    spec.aliases.insert("live".into(), "1".into());
+    api.lambda.put(spec).await.unwrap();
+    let Api { folder, lambda } = api;
+    drop(lambda);
+    let api = Api::open(folder);
+    for (name, version) in [("f:live", "1"), ("f:1", "1"), ("f:$LATEST", "$LATEST")] {
+        let path = format!("/2015-03-31/functions/{name}/configuration");
+        let (status, found) = api.ask(Method::GET, &path, Value::Null).await;
+        let arn = format!("arn:aws:lambda:us-east-1:000000000000:function:{name}");
+        assert_eq!(
+            (status, &found["Version"], &found["FunctionArn"]),
+            (200, &json!(version), &json!(arn))
+        );
+    }
+    let (_, alias) = api
+        .ask(Method::GET, &format!("{F}/aliases/live"), Value::Null)
+        .await;
+    assert_eq!(alias["FunctionVersion"], "1");
+    let (_, aliases) = api
+        .ask(Method::GET, &format!("{F}/aliases"), Value::Null)
+        .await;
+    assert_eq!(aliases["Aliases"], json!([alias]));
+    let (_, versions) = api
+        .ask(Method::GET, &format!("{F}/versions"), Value::Null)
+        .await;
+    assert_eq!(versions["Versions"][1]["Version"], "1");
+    for (method, path, status) in [
+        (Method::GET, format!("{F}/aliases/other"), 404),
+        (Method::GET, format!("{F}:other"), 404),
+        (Method::PUT, format!("{F}:live/configuration"), 400),
+        (Method::PUT, format!("{F}:other/configuration"), 404),
+    ] {
+        assert_eq!(api.ask(method, &path, json!({})).await.0, status, "{path}");
+    }
     std::fs::remove_dir_all(&api.folder).unwrap();
 }
 

@@ -20,8 +20,16 @@ use self::{
     entries::Entry,
     settle::{Attempt, Record, Settlement},
 };
-use super::{Asked, Inner, events::LambdaEvent, limits, reference::Reference};
-use crate::{error::AwsError, names::now_millis};
+use super::{
+    Asked, Inner,
+    events::LambdaEvent,
+    limits::{self, InvocationType},
+};
+use crate::{
+    error::AwsError,
+    invoke::Invoked,
+    names::{FunctionName, now_millis},
+};
 
 /// The most asynchronous invocations of a function at the same time.
 const AT_ONCE: usize = 10;
@@ -64,12 +72,12 @@ impl Queue {
 /// Queues an invocation and returns its id.
 pub(super) fn enqueue(
     inner: &Inner,
-    reference: &Reference,
+    reference: &FunctionName,
     payload: Bytes,
 ) -> Result<String, AwsError> {
     let payload = super::or_empty_object(payload);
-    limits::check_payload(&payload, limits::ASYNCHRONOUS_BYTES)?;
-    inner.existing(reference)?;
+    limits::check_payload(&payload, InvocationType::Event)?;
+    inner.invocable(reference)?;
     let entry = Entry {
         request_id: Uuid::new_v4().to_string(),
         function: reference.name.clone(),
@@ -151,11 +159,11 @@ async fn try_entry(inner: &Arc<Inner>, request_id: &str) -> Result<(), AwsError>
             entry.throttles = throttles;
             entries::postpone(&inner.store, &entry, due)
         }
-        Settlement::Done(record) => {
-            if let Some(record) = record
-                && !deliver(inner, &entry, record).await
-            {
-                return Ok(());
+        Settlement::Done(records) => {
+            for record in records {
+                if !deliver(inner, &entry, record).await {
+                    return Ok(());
+                }
             }
             entries::remove(&inner.store, &entry.request_id)
         }
@@ -175,17 +183,23 @@ async fn settlement(inner: &Arc<Inner>, entry: &Entry) -> Option<Settlement> {
     if before.is_too_late() {
         return Some(before.too_late());
     }
-    let asked = Asked {
-        request_id: entry.request_id.clone(),
-        arn: entry.arn.clone(),
-        payload: entry.payload.clone(),
-        client_context: None,
-    };
-    let result = inner.run(&entry.function, asked).await;
+    let result = invoke(inner, entry).await;
     if inner.is_closed() {
         return None;
     }
     Some(attempt(now_millis()).settle(&result))
+}
+
+async fn invoke(inner: &Arc<Inner>, entry: &Entry) -> Result<Invoked, AwsError> {
+    let (_, version) = inner.resolve(&FunctionName::parse(&entry.arn)?)?;
+    let asked = Asked {
+        request_id: entry.request_id.clone(),
+        arn: entry.arn.clone(),
+        version,
+        payload: entry.payload.clone(),
+        client_context: None,
+    };
+    inner.run(&entry.function, asked).await
 }
 
 /// Sends a record to its destination; `false` if the runtime ends before that. As on AWS, a record that its destination
@@ -196,8 +210,9 @@ async fn deliver(inner: &Inner, entry: &Entry, record: Record) -> bool {
     };
     let now = now_millis();
     let key = settle::object_key(&entry.function, now);
-    let body = record.body.to_string();
-    let delivered = destinations.deliver(&record.destination, body, &key).await;
+    let delivered = destinations
+        .deliver(&record.destination, record.body, &key)
+        .await;
     if let Err(error) = delivered {
         inner.watch.tell(LambdaEvent::DestinationFailed {
             function: entry.function.clone(),

@@ -10,11 +10,8 @@ use super::entries::Entry;
 use crate::{
     error::AwsError,
     invoke::Invoked,
-    lambda::{
-        pace::Pace,
-        reference::{LATEST, function_arn},
-        spec::FunctionSpec,
-    },
+    lambda::{pace::Pace, reference::LATEST, spec::FunctionSpec},
+    names::function_arn,
 };
 
 /// What follows from an attempt.
@@ -26,8 +23,8 @@ pub(super) enum Settlement {
         failures: u32,
         throttles: u32,
     },
-    /// The entry is settled, and this record goes to this destination.
-    Done(Option<Record>),
+    /// The entry is settled, and these records go to their destinations.
+    Done(Vec<Record>),
 }
 
 /// A record for a destination.
@@ -36,7 +33,7 @@ pub(super) struct Record {
     /// The destination's ARN.
     pub(super) destination: String,
     /// The record, in JSON.
-    pub(super) body: Value,
+    pub(super) body: String,
 }
 
 /// Why an entry is settled.
@@ -75,7 +72,7 @@ impl Attempt<'_> {
                 self.done(Condition::Success, self.entry.failures + 1, Some(invoked))
             }
             Ok(invoked) => self.failed(invoked),
-            Err(error) if error.status == 404 => Settlement::Done(None),
+            Err(error) if error.status == 404 => Settlement::Done(vec![]),
             Err(_) => self.throttled(),
         }
     }
@@ -127,14 +124,29 @@ impl Attempt<'_> {
 
     fn done(&self, condition: Condition, count: u32, invoked: Option<&Invoked>) -> Settlement {
         let asynchronous = &self.spec.asynchronous;
-        let destination = match condition {
-            Condition::Success => &asynchronous.on_success,
-            _ => &asynchronous.on_failure,
+        let (destination, dead_letter) = match condition {
+            Condition::Success => (&asynchronous.on_success, &None),
+            _ => (&asynchronous.on_failure, &asynchronous.dead_letter),
         };
-        Settlement::Done(destination.clone().map(|destination| Record {
-            destination,
-            body: self.record(condition, count, invoked),
-        }))
+        let record = destination.iter().map(|destination| Record {
+            destination: destination.clone(),
+            body: self.record(condition, count, invoked).to_string(),
+        });
+        let event = dead_letter.iter().map(|queue| Record {
+            destination: queue.clone(),
+            body: String::from_utf8_lossy(&self.entry.payload).into_owned(),
+        });
+        Settlement::Done(record.chain(event).collect())
+    }
+
+    /// The function's ARN as the caller named it, or with the version that ran.
+    fn qualified_arn(&self) -> String {
+        let unqualified = function_arn(&self.entry.function);
+        if self.entry.arn == unqualified {
+            format!("{unqualified}:{LATEST}")
+        } else {
+            self.entry.arn.clone()
+        }
     }
 
     fn record(&self, condition: Condition, count: u32, invoked: Option<&Invoked>) -> Value {
@@ -143,7 +155,7 @@ impl Attempt<'_> {
             "timestamp": format!("{:.3}", timestamp(self.now)),
             "requestContext": {
                 "requestId": self.entry.request_id,
-                "functionArn": format!("{}:{LATEST}", function_arn(&self.entry.function)),
+                "functionArn": self.qualified_arn(),
                 "condition": condition.name(),
                 "approximateInvokeCount": count,
             },
@@ -245,10 +257,17 @@ mod tests {
         attempt.settle(result)
     }
 
-    fn record(settlement: Settlement) -> Record {
+    /// The only record of a settlement: its destination, and the record itself.
+    fn record(settlement: Settlement) -> (String, Value) {
         match settlement {
-            Settlement::Done(Some(record)) => record,
-            other => panic!("there should be a record: {other:?}"),
+            Settlement::Done(records) => {
+                let [record] = &records[..] else {
+                    panic!("there should be one record: {records:?}")
+                };
+                let body = serde_json::from_str(&record.body).unwrap();
+                (record.destination.clone(), body)
+            }
+            again @ Settlement::Again { .. } => panic!("there should be a record: {again:?}"),
         }
     }
 
@@ -268,10 +287,10 @@ mod tests {
                 }
             );
         }
-        let record = record(settle(&entry(2, 0), &spec(), &failed));
-        assert_eq!(record.destination, "failures");
+        let (destination, body) = record(settle(&entry(2, 0), &spec(), &failed));
+        assert_eq!(destination, "failures");
         assert_eq!(
-            record.body,
+            body,
             json!({
                 "version": "1.0",
                 "timestamp": "2023-11-14T22:13:20.000Z",
@@ -290,15 +309,15 @@ mod tests {
 
     #[test]
     fn a_success_is_recorded_if_there_is_a_destination() {
-        let success = record(settle(&entry(1, 0), &spec(), &Ok(invoked(None))));
-        assert_eq!(success.body["requestContext"]["condition"], "Success");
-        assert_eq!(success.body["requestContext"]["approximateInvokeCount"], 2);
-        assert_eq!(success.body["responseContext"].get("functionError"), None);
+        let (_, success) = record(settle(&entry(1, 0), &spec(), &Ok(invoked(None))));
+        assert_eq!(success["requestContext"]["condition"], "Success");
+        assert_eq!(success["requestContext"]["approximateInvokeCount"], 2);
+        assert_eq!(success["responseContext"].get("functionError"), None);
         let mut plain = spec();
         plain.asynchronous.on_success = None;
         assert_eq!(
             settle(&entry(0, 0), &plain, &Ok(invoked(None))),
-            Settlement::Done(None)
+            Settlement::Done(vec![])
         );
     }
 
@@ -319,17 +338,46 @@ mod tests {
         }
         let mut old = entry(0, 9);
         old.queued = NOW - 21_600_000;
-        let old = record(settle(&old, &spec(), &refused));
-        assert_eq!(old.body["requestContext"]["condition"], "EventAgeExceeded");
-        assert_eq!(old.body.get("responseContext"), None);
+        let (_, old) = record(settle(&old, &spec(), &refused));
+        assert_eq!(old["requestContext"]["condition"], "EventAgeExceeded");
+        assert_eq!(old.get("responseContext"), None);
         let mut never = spec();
         never.reserved_concurrency = Some(0);
-        let never = record(settle(&entry(0, 0), &never, &refused));
+        let (_, never) = record(settle(&entry(0, 0), &never, &refused));
         assert_eq!(
-            never.body["requestContext"]["condition"],
+            never["requestContext"]["condition"],
             "ZeroReservedConcurrency"
         );
         let gone = Err(AwsError::of(404, "ResourceNotFoundException", ""));
-        assert_eq!(settle(&entry(0, 0), &spec(), &gone), Settlement::Done(None));
+        assert_eq!(
+            settle(&entry(0, 0), &spec(), &gone),
+            Settlement::Done(vec![])
+        );
+    }
+    #[test]
+    fn a_discarded_event_goes_to_the_dead_letter_queue_as_it_came() {
+        let mut entry = entry(2, 0);
+        entry.arn = format!("{}:live", function_arn("f"));
+        entry.payload = Bytes::from_static(b"{ \"b\": 1, \"a\": 1.50 }");
+        let mut spec = spec();
+        spec.asynchronous.dead_letter = Some("letters".into());
+        let failed = Ok(invoked(Some(Failure::Error)));
+        let Settlement::Done(records) = settle(&entry, &spec, &failed) else {
+            panic!("it is settled")
+        };
+        let report: Value = serde_json::from_str(&records[0].body).unwrap();
+        assert_eq!(
+            report["requestContext"]["functionArn"], entry.arn,
+            "a report names the alias"
+        );
+        assert_eq!(
+            records[1],
+            Record {
+                destination: "letters".into(),
+                body: "{ \"b\": 1, \"a\": 1.50 }".into()
+            }
+        );
+        let success = settle(&entry, &spec, &Ok(invoked(None)));
+        assert_eq!(record(success).0, "successes");
     }
 }

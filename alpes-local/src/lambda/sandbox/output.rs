@@ -5,7 +5,8 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use tokio::net::unix::pipe;
+use rustix::io::ioctl_fionread;
+use tokio::{net::unix::pipe, task::yield_now};
 
 use crate::{logs::Logs, names::now_millis};
 
@@ -13,8 +14,8 @@ use crate::{logs::Logs, names::now_millis};
 const TAIL: usize = 4 * 1024;
 /// A longer line becomes several events.
 const LONGEST_LINE: usize = 256 * 1024;
-/// The bytes that are read at once.
-const CHUNK: usize = 16 * 1024;
+/// The bytes that are read at once: as many as a pipe holds.
+const CHUNK: usize = 64 * 1024;
 
 /// The log of one sandbox.
 pub(super) struct Output {
@@ -57,33 +58,43 @@ impl Output {
 
     /// Reads the pipe as long as a process has its other end. `receiver` is the same pipe as the attached one.
     pub(super) async fn pump(self: Arc<Self>, receiver: pipe::Receiver) {
+        let mut chunk = vec![0; CHUNK];
         while receiver.readable().await.is_ok() {
-            if !self.read_ready(&receiver) {
+            if !self.read_ready(&receiver, &mut chunk) {
                 return;
             }
+            // A process may print faster than this task reads.
+            yield_now().await;
         }
     }
 
-    /// Reads what is ready; `false` at the end of the pipe. The state stays locked meanwhile, so that [`Self::drain`]
-    /// cannot overtake.
-    fn read_ready(&self, receiver: &pipe::Receiver) -> bool {
+    /// Reads one chunk of what is ready; `false` at the end of the pipe. The state stays locked meanwhile, so that
+    /// [`Self::drain`] cannot overtake.
+    fn read_ready(&self, receiver: &pipe::Receiver, chunk: &mut [u8]) -> bool {
         let mut state = self.state();
-        let mut chunk = vec![0; CHUNK];
-        loop {
-            match receiver.try_read(&mut chunk) {
-                Ok(0) => return false,
-                Ok(read) => self.take(&mut state, chunk.get(..read).unwrap_or_default()),
-                Err(error) => return error.kind() == ErrorKind::WouldBlock,
+        match receiver.try_read(chunk) {
+            Ok(0) => false,
+            Ok(read) => {
+                self.take(&mut state, chunk.get(..read).unwrap_or_default());
+                true
             }
+            Err(error) => error.kind() == ErrorKind::WouldBlock,
         }
     }
 
-    /// Writes everything that the process has printed so far to the log, also a line without its end.
+    /// Writes everything that the process has printed so far to the log, also a line without its end. What the process
+    /// prints meanwhile is left to [`Self::pump`].
     pub(super) fn drain(&self) {
         let mut state = self.state();
         let mut chunk = vec![0; CHUNK];
-        while let Some(read) = read_now(&mut state, &mut chunk) {
+        let mut left = state.pipe.as_ref().map_or(0, waiting);
+        while left > 0 {
+            let most = left.min(chunk.len());
+            let Some(read) = read_now(&mut state, chunk.get_mut(..most).unwrap_or_default()) else {
+                break;
+            };
             self.take(&mut state, chunk.get(..read).unwrap_or_default());
+            left -= read;
         }
         if !state.line.is_empty() {
             let line = std::mem::take(&mut state.line);
@@ -142,6 +153,12 @@ impl Output {
     }
 }
 
+/// The number of bytes in the pipe.
+fn waiting(pipe: &PipeReader) -> usize {
+    let bytes = ioctl_fionread(pipe).unwrap_or(0);
+    usize::try_from(bytes).unwrap_or(usize::MAX)
+}
+
 /// Reads what the pipe has, without waiting; `None` if it has nothing.
 fn read_now(state: &mut State, chunk: &mut [u8]) -> Option<usize> {
     let pipe = state.pipe.as_mut()?;
@@ -152,5 +169,46 @@ fn read_now(state: &mut State, chunk: &mut [u8]) -> Option<usize> {
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
             Err(_) => return None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        io::{Write, pipe},
+        thread,
+    };
+
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::store::Store;
+
+    /// A process that prints without end, until its pipe is gone.
+    fn endless() -> (PipeReader, thread::JoinHandle<()>) {
+        let (reader, mut writer) = pipe().unwrap();
+        let lines = vec![b'\n'; CHUNK];
+        let printer = thread::spawn(move || while writer.write_all(&lines).is_ok() {});
+        (reader, printer)
+    }
+
+    #[tokio::test]
+    async fn a_process_that_prints_without_end_holds_nobody_up() {
+        let folder = std::env::temp_dir().join(format!("alpes-output-{}", Uuid::new_v4()));
+        let logs = Logs::new(Arc::new(Store::in_memory(&folder).unwrap())).unwrap();
+        let output = Output::new(logs, "g".into(), "s".into());
+        let (reader, printer) = endless();
+        output.attach(reader.try_clone().unwrap());
+        let receiver = pipe::Receiver::from_owned_fd(reader.into()).unwrap();
+        let pump = tokio::spawn(output.clone().pump(receiver));
+        for _ in 0..20 {
+            yield_now().await;
+            output.drain();
+        }
+        pump.abort();
+        assert!(pump.await.unwrap_err().is_cancelled());
+        drop(output);
+        printer.join().unwrap();
+        std::fs::remove_dir_all(folder).unwrap();
     }
 }

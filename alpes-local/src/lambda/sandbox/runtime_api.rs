@@ -40,6 +40,9 @@ pub(super) struct RuntimeApi {
 #[async_trait]
 impl Handler for RuntimeApi {
     async fn handle(&self, request: Request) -> Response {
+        if request.is_of_another_site() {
+            return answer(403, "text/plain", "no web page runs functions\n");
+        }
         let Some(ask) = parse(request) else {
             return answer(404, "text/plain", "404 page not found\n");
         };

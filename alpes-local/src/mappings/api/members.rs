@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::error::AwsError;
+use crate::{error::AwsError, input::lower_first};
 
 /// The members of a request. A member that is null counts as missing.
 pub(super) struct Members(pub(super) Map<String, Value>);
@@ -72,11 +72,11 @@ impl Members {
         let value = number.to_string();
         if number < least {
             let rule = format!("have value greater than or equal to {least}");
-            return Err(constraint(&lower(name), &value, &rule));
+            return Err(constraint(&lower_first(name), &value, &rule));
         }
         if number > most {
             let rule = format!("have value less than or equal to {most}");
-            return Err(constraint(&lower(name), &value, &rule));
+            return Err(constraint(&lower_first(name), &value, &rule));
         }
         Ok(Some(number))
     }
@@ -113,7 +113,7 @@ impl Members {
         match list.iter().find(|text| *text != known) {
             Some(other) => {
                 let rule = format!("satisfy enum value set: [{known}]");
-                Err(constraint(&lower(name), &other.to_string(), &rule))
+                Err(constraint(&lower_first(name), &other.to_string(), &rule))
             }
             None => Ok(Some(!list.is_empty())),
         }
@@ -126,11 +126,4 @@ pub(super) fn constraint(name: &str, value: &str, rule: &str) -> AwsError {
         "1 validation error detected: Value '{value}' at '{name}' failed to satisfy constraint: Member must {rule}"
     );
     AwsError::client("ValidationException", message)
-}
-
-/// The name of a member as AWS's messages have it.
-fn lower(name: &str) -> String {
-    let mut letters = name.chars();
-    let first = letters.next().into_iter().flat_map(char::to_lowercase);
-    first.chain(letters).collect()
 }

@@ -10,15 +10,11 @@ use http::Method;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{
-    Mappings,
-    config::{Config, function_arn, split_function},
-    core::Live,
-    not_found,
-};
+use super::{Mappings, config::Config, core::Live, not_found};
 use crate::{
     error::AwsError,
     http::{Request, Response, json_answer, json_error},
+    names::FunctionName,
 };
 
 const ROOT: &str = "/2015-03-31/event-source-mappings";
@@ -81,7 +77,7 @@ fn refuse_second(mappings: &Mappings, config: &Config) -> Result<(), AwsError> {
     let Some(other) = mappings.of(&config.function, &config.source) else {
         return Ok(());
     };
-    let (name, _) = split_function(&config.function);
+    let name = FunctionName::parse(&config.function)?.name;
     let message = format!(
         "The event source arn (\" {} \") and function (\" {name} \") provided mapping already exists. Please update or \
          delete the existing mapping with UUID {}",
@@ -114,9 +110,11 @@ async fn delete(mappings: &Mappings, id: &str) -> Result<Value, AwsError> {
 
 fn list(mappings: &Mappings, request: &Request) -> Result<Value, AwsError> {
     let source = request.parameter("EventSourceArn");
-    let function = request
-        .parameter("FunctionName")
-        .map(|name| function_arn(&name));
+    let function = request.parameter("FunctionName");
+    let function = function
+        .map(|name| FunctionName::parse(&name))
+        .transpose()?
+        .map(|function| function.arn());
     let marker = request.parameter("Marker");
     let most = page_size(request)?;
     let all = mappings.core.all();

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::{
-    super::config::{Config, Metric, Position, Source, function_arn, invalid, unsupported},
+    super::config::{Config, Metric, Position, Source, invalid, unsupported},
     members::{Members, constraint},
 };
 use crate::{error::AwsError, names};
@@ -58,7 +58,7 @@ pub(super) fn updated(body: &[u8], before: &Config) -> Result<Config, AwsError> 
     let members = Members::parse(body, &MEMBERS, &["UUID"])?;
     let mut config = before.clone();
     if let Some(function) = members.text("FunctionName")? {
-        config.function = function_arn(function);
+        config.function = names::FunctionName::parse(function)?.arn();
     }
     members.apply(&mut config)?;
     Ok(config)

@@ -85,6 +85,26 @@ fn bodies_in_chunks_are_decoded_with_and_without_signatures() {
     }
 }
 
+#[test]
+fn objects_without_a_checksum_of_the_client_get_one() {
+    let buckets = Buckets::new();
+    let crc = checksum::Algorithm::Crc64Nvme.of(b"x");
+    let put = buckets.put("/shop/key", &[], "x");
+    assert_eq!(put.header("x-amz-checksum-crc64nvme"), crc);
+    assert_eq!(put.header("x-amz-checksum-type"), "FULL_OBJECT");
+
+    let created = buckets.send(Method::POST, "/shop/key?uploads", &[], "");
+    let id = created.element("UploadId");
+    let part = buckets.put(&format!("/shop/key?partNumber=1&uploadId={id}"), &[], "x");
+    let body = format!(
+        "<CompleteMultipartUpload><Part><PartNumber>1</PartNumber><ETag>{}</ETag></Part></CompleteMultipartUpload>",
+        part.header("etag").replace('"', "&quot;")
+    );
+    let done = buckets.send(Method::POST, &format!("/shop/key?uploadId={id}"), &[], body);
+    assert_eq!(done.element("ChecksumCRC64NVME"), crc, "{}", done.text());
+    assert_eq!(done.element("ChecksumType"), "FULL_OBJECT");
+}
+
 /// The check values of the algorithms' definitions.
 #[test]
 fn checksums_are_those_of_their_definitions() {

@@ -1,6 +1,9 @@
 //! Executions that are interrupted: by crashes, by stops, by waits.
 
+use rusqlite::Transaction;
+
 use super::*;
+use crate::states::rows;
 
 #[test]
 fn an_execution_goes_on_after_a_crash_at_every_step() {
@@ -142,17 +145,34 @@ fn a_stopped_execution_can_be_redriven_where_it_was() {
 }
 
 #[test]
+fn a_call_that_the_end_of_the_runtime_cuts_off_is_made_again() {
+    let mut world = World::new();
+    let mut execution = Value::Null;
+    world.run(async |states| {
+        let arn = states
+            .ensure_machine("one", &calls("cut off"), "role")
+            .unwrap();
+        let started = states.call("StartExecution", &json!({"stateMachineArn": arn}));
+        execution = json!({"executionArn": started.unwrap()["executionArn"]});
+        sleep(Duration::from_secs(1)).await;
+        let told = states.call("DescribeExecution", &execution).unwrap();
+        assert_eq!(told["status"], "RUNNING");
+    });
+    world.run(async |states| {
+        sleep(Duration::from_secs(1)).await;
+        let told = states.call("DescribeExecution", &execution).unwrap();
+        assert_eq!(told["status"], "SUCCEEDED");
+    });
+    assert_eq!(world.functions.calls().len(), 2);
+}
+
+#[test]
 fn thousands_of_executions_wait_at_once() {
     let machine = json!({"StartAt": "Rest", "States": {
         "Rest": {"Type": "Wait", "Seconds": 60, "End": true},
     }});
     let mut world = World::new();
-    let running = |states: &States| {
-        states
-            .0
-            .store
-            .read(|c| crate::states::rows::running(c, None))
-    };
+    let running = |states: &States| states.0.store.read(|c| rows::running(c, None));
     world.run(async |states| {
         let arn = states
             .ensure_machine("many", &machine.to_string(), "role")
@@ -167,5 +187,45 @@ fn thousands_of_executions_wait_at_once() {
         assert_eq!(running(states).unwrap().len(), 2000);
         sleep(Duration::from_secs(61)).await;
         assert_eq!(running(states).unwrap(), [0; 0]);
+    });
+}
+
+#[test]
+fn an_execution_ends_with_its_machine() {
+    World::new().run(async |states| {
+        let engine = &states.0;
+        start(states);
+        let ids = engine.store.read(|c| rows::running(c, None)).unwrap();
+        // A deletion that ran before the execution had a task.
+        let forget = |transaction: &Transaction<'_>| rows::forget_machine(transaction, "orders");
+        engine.store.write(forget).unwrap();
+        sleep(Duration::from_mins(2)).await;
+        assert!(engine.driven(ids[0]).is_none(), "its task has ended");
+    });
+}
+
+#[test]
+fn no_execution_starts_without_its_machine() {
+    World::new().run(async |states| {
+        let arn = machine_arn("brief");
+        let runtime = runtime::Handle::current();
+        for _ in 0..100 {
+            states.ensure_machine("brief", &ended(), "role").unwrap();
+            std::thread::scope(|threads| {
+                threads.spawn(|| {
+                    let _runtime = runtime.enter();
+                    let started = states.call("StartExecution", &json!({"stateMachineArn": arn}));
+                    let refused = started.err().map(|error| error.code);
+                    assert!(refused.is_none_or(|code| code == "StateMachineDoesNotExist"));
+                });
+                states.call("DeleteStateMachine", &json!({"stateMachineArn": arn}))
+            })
+            .unwrap();
+            let left = states.0.store.read(|connection| {
+                let count = "SELECT COUNT(*) FROM states_execution";
+                connection.query_row(count, [], |row| row.get::<_, i64>(0))
+            });
+            assert_eq!(left.unwrap(), 0);
+        }
     });
 }

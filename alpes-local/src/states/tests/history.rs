@@ -36,6 +36,8 @@ fn a_history_tells_every_event_with_its_data() {
         ]
         .concat();
         assert_eq!(kinds(&told), expected);
+        assert_eq!(told[1]["previousEventId"], 0);
+        assert_eq!(told[2]["previousEventId"], 2);
         let whole = json!({"truncated": false});
         assert_eq!(
             told[0],

@@ -21,7 +21,7 @@ use super::{States, arns::*};
 use crate::clock::{Clock, testing::Paused};
 use crate::{
     error::AwsError,
-    invoke::{Failure, Invoked, Invoker},
+    invoke::{Failure, Invoked, Invoker, ending},
     store::Store,
 };
 
@@ -56,6 +56,7 @@ impl Functions {
 impl Invoker for Functions {
     async fn invoke(&self, function: &str, payload: Bytes) -> Result<Invoked, AwsError> {
         let payload: Value = serde_json::from_slice(&payload).unwrap();
+        let before = self.calls().len();
         let attempt = payload["attempt"].as_u64().unwrap_or_default();
         self.0.lock().unwrap().push(format!("{function} {attempt}"));
         sleep(Duration::from_millis(100)).await;
@@ -67,6 +68,8 @@ impl Invoker for Functions {
                 ("null", None)
             }
             ("undo", _) => ("not JSON", None),
+            ("cut off", _) if before == 0 => return Err(ending()),
+            ("cut off", _) => ("null", None),
             ("broken", _) => (r#"{"errorType":"Broken"}"#, Some(Failure::Exited)),
             _ => {
                 let error = AwsError::of(404, "ResourceNotFoundException", "Function not found");

@@ -18,7 +18,7 @@ from calls.stacks import CLOUDFORMATION, STS
 from calls.states import STATES
 from calls.used_by import USED_BY
 
-__all__ = ["GROUPS", "USED_BY", "WITH_TEMPLATE", "Call"]
+__all__ = ["GROUPS", "NEVER_FAILS", "USED_BY", "WITH_TEMPLATE", "Call"]
 
 GROUPS = {
     "sts": STS,
@@ -31,6 +31,9 @@ GROUPS = {
     "api": API,
     "cloudformation": CLOUDFORMATION,
 }
+
+# The operations that answer whatever they are asked.
+NEVER_FAILS = {"sts.get_caller_identity"}
 
 # The groups whose functions, state machine, API and mapping come from template.yaml.
 WITH_TEMPLATE = {"lambda", "states", "api"}

@@ -6,7 +6,8 @@ from calls.call import Call
 
 
 def api(about: str, path: str, method: str = "GET", **rest: Any) -> Call:
-    return Call("apigateway", "http", about, {"method": method, "path": "${api}" + path} | rest)
+    headers = {"Accept": "*/*"} | rest.pop("headers", {})
+    return Call("apigateway", "http", about, {"method": method, "path": "${api}" + path, "headers": headers} | rest)
 
 
 API = [

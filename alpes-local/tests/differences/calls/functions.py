@@ -65,6 +65,7 @@ LAMBDA = [
         keep={"mapping": "EventSourceMappings[0].UUID"},
     ),
     function("list_event_source_mappings", "of a missing function", NO_FUNCTION),
+    function("list_event_source_mappings", "with a bad limit", FUNCTION | {"MaxItems": 10_001}),
     function(
         "get_event_source_mapping",
         "of a mapping",
@@ -77,6 +78,10 @@ LAMBDA = [
         "of the batch size",
         {"UUID": "$mapping", "BatchSize": 11},
     ),
+    # One update at a time: LocalStack leaves a mapping disabled that is updated twice at once.
+    function("get_event_source_mapping", "of a changed mapping", {"UUID": "$mapping"}, until="State == 'Enabled'"),
+    function("update_event_source_mapping", "back to the template's batch size", {"UUID": "$mapping", "BatchSize": 10}),
+    function("get_event_source_mapping", "of a mapping as before", {"UUID": "$mapping"}, until="State == 'Enabled'"),
     function(
         "update_event_source_mapping",
         "to a bad batch size",

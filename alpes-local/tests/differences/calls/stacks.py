@@ -57,7 +57,12 @@ STS = [
             "method": "POST",
             "path": "/",
             "body": "Action=Unknown&Version=2011-06-15",
-            "headers": {"Content-Type": "application/x-www-form-urlencoded"},
+            "headers": {
+                "Content-Type": "application/x-www-form-urlencoded",
+                # A request belongs to the service that its signature names.
+                "Authorization": "AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/sts/aws4_request, "
+                "SignedHeaders=host, Signature=x",
+            },
         },
     ),
 ]

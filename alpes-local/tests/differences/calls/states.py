@@ -117,6 +117,12 @@ STATES = [
         {"executionArn": EXECUTION + "${run}-waits"},
     ),
     states(
+        "get_execution_history",
+        "of one that waits",
+        {"executionArn": EXECUTION + "${run}-waits"},
+        until="events[?type == 'WaitStateEntered']",
+    ),
+    states(
         "stop_execution",
         "of one that waits",
         {
@@ -130,6 +136,11 @@ STATES = [
         "of one that was stopped",
         {"executionArn": EXECUTION + "${run}-waits"},
         until="status != 'RUNNING'",
+    ),
+    states(
+        "get_execution_history",
+        "of one that was stopped",
+        {"executionArn": EXECUTION + "${run}-waits"},
     ),
     states(
         "stop_execution",

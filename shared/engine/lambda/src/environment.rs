@@ -9,7 +9,6 @@
 //! | `ALPES_FAILURES_BUCKET`, `ALPES_ARCHIVE_BUCKET` | the buckets of undelivered batches and of the archive |
 //! | `ALPES_NOTICES_TOPIC` | the topic of notices |
 //! | `ALPES_STATE_MACHINE` | the state machine of sagas; unset if none is deployed |
-//! | `ALPES_PARTIAL_BATCH` | `true` where the runtime honours a partial batch response |
 
 use std::{collections::BTreeMap, env, io::Write, sync::Arc};
 
@@ -21,18 +20,12 @@ use alpes_ports::{
 };
 use thiserror::Error;
 
-/// The configuration is invalid, so the function cannot start.
+/// A variable of the configuration is not set, so the function cannot start.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
-pub enum StartError {
-    /// The variable is not set.
-    #[error(
-        "the environment variable {0} is not set; infra/template.yaml sets it, and `cargo xtask up` writes it to an env file"
-    )]
-    Missing(&'static str),
-    /// The variable has an invalid value.
-    #[error("the environment variable {0} is {1:?}; it must be {2}")]
-    Invalid(&'static str, String, &'static str),
-}
+#[error(
+    "the environment variable {0} is not set; infra/template.yaml sets it, and `cargo xtask up` writes it to an env file"
+)]
+pub struct StartError(&'static str);
 
 /// The common beginning of the names of the engine's variables.
 const PREFIX: &str = "ALPES_";
@@ -43,7 +36,6 @@ const UNDELIVERED: &str = "ALPES_FAILURES_BUCKET";
 const ARCHIVE: &str = "ALPES_ARCHIVE_BUCKET";
 const TOPIC: &str = "ALPES_NOTICES_TOPIC";
 const STATE_MACHINE: &str = "ALPES_STATE_MACHINE";
-const PARTIAL_BATCH: &str = "ALPES_PARTIAL_BATCH";
 
 /// A platform that a function's environment variables describe.
 pub struct Environment {
@@ -132,13 +124,6 @@ impl Platform for Environment {
         variable(STATE_MACHINE).is_some()
     }
 
-    fn partial_batch(&self) -> Result<bool, StartError> {
-        let value = required(PARTIAL_BATCH)?;
-        value
-            .parse()
-            .map_err(|_| StartError::Invalid(PARTIAL_BATCH, value, "true or false"))
-    }
-
     fn allows_tests(&self) -> bool {
         variable(FAULTS).is_some()
     }
@@ -166,5 +151,5 @@ fn variable(name: &str) -> Option<String> {
 }
 
 fn required(name: &'static str) -> Result<String, StartError> {
-    variable(name).ok_or(StartError::Missing(name))
+    variable(name).ok_or(StartError(name))
 }

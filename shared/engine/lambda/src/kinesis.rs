@@ -7,41 +7,12 @@ use aws_lambda_events::{
     streams::KinesisEventResponse,
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
-use lambda_runtime::Diagnostic;
 use serde_json::{Value, json};
-use thiserror::Error;
-
-/// The batch must be delivered again, from `sequence` on.
-#[derive(Clone, Debug, Error, PartialEq, Eq)]
-#[error("record {sequence} could not be handled now: {cause}")]
-pub struct RetryBatch {
-    /// The first record that was not handled.
-    pub sequence: String,
-    /// The cause in words.
-    pub cause: String,
-}
-
-impl RetryBatch {
-    /// The error type that the runtime receives.
-    pub const ERROR_TYPE: &str = "RetryBatch";
-}
-
-impl From<RetryBatch> for Diagnostic {
-    fn from(error: RetryBatch) -> Self {
-        Self {
-            error_type: RetryBatch::ERROR_TYPE.into(),
-            error_message: error.to_string(),
-        }
-    }
-}
 
 /// The answer to the runtime. If a record failed, the answer names this record, and the runtime delivers the batch
 /// again from there.
-///
-/// # Errors
-///
-/// [`RetryBatch`] if a record must be delivered again and the runtime does not honour a partial batch response.
-pub fn respond(outcome: Outcome, partial_batch: bool) -> Result<KinesisEventResponse, RetryBatch> {
+#[must_use]
+pub fn respond(outcome: Outcome) -> KinesisEventResponse {
     tracing::info!(
         records = outcome.records,
         parked = outcome.parked,
@@ -50,9 +21,6 @@ pub fn respond(outcome: Outcome, partial_batch: bool) -> Result<KinesisEventResp
     );
     let mut response = KinesisEventResponse::default();
     if let Some((SequenceNumber(sequence), cause)) = outcome.failed {
-        if !partial_batch {
-            return Err(RetryBatch { sequence, cause });
-        }
         tracing::warn!(
             sequence,
             cause,
@@ -60,7 +28,7 @@ pub fn respond(outcome: Outcome, partial_batch: bool) -> Result<KinesisEventResp
         );
         response.add_failure(sequence);
     }
-    Ok(response)
+    response
 }
 
 /// The records of a batch, in the form that all readers of the log use.

@@ -14,7 +14,7 @@ use serde_json::Value;
 use thiserror::Error;
 use tracing::{info, warn};
 
-use crate::kinesis::{self, RetryBatch};
+use crate::kinesis;
 
 /// In this time before the invocation's deadline, the function begins no further reaction. The time suffices to store
 /// the reactions that are put off.
@@ -64,9 +64,6 @@ pub enum InvocationError {
     /// The participant cannot answer now.
     #[error(transparent)]
     NoAnswer(#[from] ParticipantError),
-    /// The batch must be delivered again.
-    #[error(transparent)]
-    Retry(#[from] RetryBatch),
 }
 
 impl From<InvocationError> for Diagnostic {
@@ -74,7 +71,6 @@ impl From<InvocationError> for Diagnostic {
         let error_type = match &error {
             InvocationError::Invalid { .. } => "InvalidCommand",
             InvocationError::NoAnswer(error) => error.error_type(),
-            InvocationError::Retry(_) => RetryBatch::ERROR_TYPE,
         };
         Self {
             error_type: error_type.into(),
@@ -89,8 +85,6 @@ pub struct App<P> {
     pub reactor: Reactor<P>,
     /// The parking lot for bad records.
     pub parking: Parking,
-    /// True where the runtime honours a partial batch response.
-    pub partial_batch: bool,
 }
 
 impl<P: DomainEvent> App<P> {
@@ -110,7 +104,6 @@ impl<P: DomainEvent> App<P> {
         Ok(Self {
             reactor: rules.reactor(store, tables, world, platform.allows_tests()),
             parking,
-            partial_batch: platform.partial_batch()?,
         })
     }
 
@@ -127,7 +120,7 @@ impl<P: DomainEvent> App<P> {
     ) -> Result<Answer, InvocationError> {
         let until = deadline.checked_sub(RESERVE).unwrap_or(deadline);
         if payload.get("Records").is_some() {
-            return self.consume(read(payload, "a batch")?, until).await;
+            return Ok(self.consume(read(payload, "a batch")?, until).await);
         }
         if payload.get("reactions").is_some() {
             return Ok(self.resume(read(payload, "reactions")?, until).await);
@@ -152,11 +145,7 @@ impl<P: DomainEvent> App<P> {
         Ok(Answer::Reply(answer?))
     }
 
-    async fn consume(
-        &self,
-        batch: KinesisEvent,
-        until: Timestamp,
-    ) -> Result<Answer, InvocationError> {
+    async fn consume(&self, batch: KinesisEvent, until: Timestamp) -> Answer {
         let consumer = Consumer {
             name: self.reactor.context.participant,
             catalogue: self.reactor.participant.store.reader().catalogue(),
@@ -164,10 +153,7 @@ impl<P: DomainEvent> App<P> {
             handler: &self.reactor.handler(until),
         };
         let outcome = consumer.consume(&kinesis::records(batch)).await;
-        Ok(Answer::Batch(kinesis::respond(
-            outcome,
-            self.partial_batch,
-        )?))
+        Answer::Batch(kinesis::respond(outcome))
     }
 
     async fn resume(&self, Resume { reactions }: Resume, until: Timestamp) -> Answer {

@@ -4,11 +4,11 @@ use std::{slice, sync::Arc};
 
 use alpes_consumer::{Parked, Parking, Redrive, Redriven};
 use alpes_messages::{Catalogue, DomainEvent, Event};
-use alpes_ports::{CallError, FunctionName, Functions, LogRecord, TableError};
+use alpes_ports::{FunctionName, Functions, LogRecord, TableError};
 use async_trait::async_trait;
 use aws_lambda_events::streams::KinesisEventResponse;
 
-use crate::kinesis::{self, RetryBatch};
+use crate::kinesis;
 
 /// A consumer that runs in another function. To retry a record that this consumer parked, `redrive` calls the function
 /// with a batch of this record alone, in the form in which the event source mapping delivers batches.
@@ -45,10 +45,6 @@ impl<P: DomainEvent> RemoteConsumer<P> {
         let batch = kinesis::batch_of(slice::from_ref(record)).to_string();
         let answer = match self.functions.call(self.function, batch.as_bytes()).await {
             Ok(answer) => answer,
-            Err(CallError::Failed {
-                error_type,
-                message,
-            }) if error_type == RetryBatch::ERROR_TYPE => return Err(Redriven::NotNow(message)),
             // A failure, a timeout or a crash is no verdict, since the cause may be temporary. If the record itself is
             // the cause, every attempt fails, and the pauses between attempts grow.
             Err(error) => return Err(Redriven::NotNow(error.to_string())),

@@ -106,16 +106,11 @@ impl Bench {
     }
 
     /// Deploys a build of the function that knows `catalogue`.
-    fn deploy(&self, catalogue: &Catalogue, partial_batch: bool) {
-        self.deploy_with(self.heard.clone(), catalogue, partial_batch);
+    fn deploy(&self, catalogue: &Catalogue) {
+        self.deploy_with(self.heard.clone(), catalogue);
     }
 
-    fn deploy_with(
-        &self,
-        heard: Arc<dyn Handler<Fact>>,
-        catalogue: &Catalogue,
-        partial_batch: bool,
-    ) {
+    fn deploy_with(&self, heard: Arc<dyn Handler<Fact>>, catalogue: &Catalogue) {
         let (catalogue, parking) = (catalogue.clone(), self.parking(catalogue));
         self.functions.deploy(FUNCTION, move |payload| {
             let (catalogue, parking, heard) = (catalogue.clone(), parking.clone(), heard.clone());
@@ -128,13 +123,7 @@ impl Bench {
                 };
                 let records = kinesis::records(serde_json::from_slice(&payload).unwrap());
                 let outcome = consumer.consume(&records).await;
-                match kinesis::respond(outcome, partial_batch) {
-                    Ok(response) => Ok(serde_json::to_vec(&response).unwrap()),
-                    Err(error) => Err(CallError::Failed {
-                        error_type: kinesis::RetryBatch::ERROR_TYPE.into(),
-                        message: error.to_string(),
-                    }),
-                }
+                Ok(serde_json::to_vec(&kinesis::respond(outcome)).unwrap())
             }
         });
     }
@@ -205,10 +194,10 @@ fn redriving(parked: usize, redriven: usize) -> Redriving {
 #[test]
 fn what_an_older_build_did_not_know_is_handed_to_the_newer_one() {
     let bench = Bench::new();
-    bench.deploy(&older(), true);
+    bench.deploy(&older());
     bench.call(&record(&event()));
     assert_eq!(bench.parked()[0].reason, Reason::UnknownType);
-    bench.deploy(&toy::catalogue(), true);
+    bench.deploy(&toy::catalogue());
     assert_eq!(bench.settle(&older()), redriving(1, 0), "not by an old one");
     assert_eq!(bench.settle(&toy::catalogue()), redriving(0, 1));
     assert_eq!((bench.parked(), bench.heard()), (vec![], 1));
@@ -217,7 +206,7 @@ fn what_an_older_build_did_not_know_is_handed_to_the_newer_one() {
 #[test]
 fn a_function_that_is_not_deployed_yet_does_not_make_it_lost() {
     let bench = Bench::new();
-    bench.deploy(&older(), true);
+    bench.deploy(&older());
     bench.call(&record(&event()));
     // The timers have the new build, and the function still the old one. The function parks the record again and
     // reports success.
@@ -228,7 +217,7 @@ fn a_function_that_is_not_deployed_yet_does_not_make_it_lost() {
         let data = block_on(bench.parking(&older()).data(&left[0])).unwrap();
         assert_eq!(data.unwrap(), event());
     }
-    bench.deploy(&toy::catalogue(), true);
+    bench.deploy(&toy::catalogue());
     assert_eq!(bench.settle(&toy::catalogue()), redriving(0, 1));
     assert_eq!((bench.parked(), bench.heard()), (vec![], 1));
 }
@@ -242,18 +231,17 @@ fn give_up(bench: &Bench, data: &[u8]) {
 
 #[test]
 fn a_bad_hour_is_tried_again_until_it_is_over() {
-    for partial_batch in [true, false] {
-        let bench = Bench::new();
-        bench.deploy(&toy::catalogue(), partial_batch);
-        give_up(&bench, &event());
-        bench.heard.failures.store(2, Ordering::SeqCst);
-        for _ in 0..2 {
-            assert_eq!(bench.settle(&toy::catalogue()), redriving(1, 0));
-            bench.pass(Duration::from_mins(1));
-        }
-        assert_eq!(bench.settle(&toy::catalogue()), redriving(0, 1));
-        assert_eq!(bench.heard(), 1);
+    let bench = Bench::new();
+    bench.deploy(&toy::catalogue());
+    give_up(&bench, &event());
+    bench.heard.failures.store(2, Ordering::SeqCst);
+    for _ in 0..2 {
+        assert_eq!(bench.settle(&toy::catalogue()), redriving(1, 0));
+        bench.pass(Duration::from_mins(1));
     }
+    assert_eq!(bench.settle(&toy::catalogue()), redriving(0, 1));
+    assert_eq!(bench.heard(), 1);
+
     let bench = Bench::new();
     give_up(&bench, &event());
     let parking = bench.parking(&toy::catalogue());
@@ -296,7 +284,7 @@ fn what_kills_the_function_is_tried_again_after_pauses_that_grow() {
     assert_eq!(calls.load(Ordering::SeqCst), minutes.len(), "each once");
     // A new build of the function no longer dies of the record. The new build knows the same event types as the old
     // one.
-    bench.deploy(&toy::catalogue(), true);
+    bench.deploy(&toy::catalogue());
     bench.pass(Duration::from_mins(15));
     assert_eq!(bench.settle(&toy::catalogue()), redriving(0, 1));
 }
@@ -305,7 +293,7 @@ fn what_kills_the_function_is_tried_again_after_pauses_that_grow() {
 fn what_the_function_parks_again_stays_until_it_can_handle_it() {
     let (bench, current) = (Bench::new(), toy::catalogue());
     let hopeless = Arc::new(Hopeless(bench.parking(&current)));
-    bench.deploy_with(hopeless, &current, true);
+    bench.deploy_with(hopeless, &current);
     bench.call(&record(&event()));
     assert_eq!(bench.settle(&current), redriving(1, 0), "not by itself");
     let operator = || {
@@ -324,7 +312,7 @@ fn what_the_function_parks_again_stays_until_it_can_handle_it() {
     let left = bench.parked();
     let data = block_on(bench.parking(&current).data(&left[0])).unwrap();
     assert_eq!(data.unwrap(), event());
-    bench.deploy(&current, true);
+    bench.deploy(&current);
     assert_eq!(operator(), Redriven::Done);
     assert_eq!((bench.parked(), bench.heard()), (vec![], 1));
 }
@@ -366,7 +354,7 @@ fn whatever_fails_on_the_way_nothing_is_lost_and_nothing_needs_a_person() {
     let current = toy::catalogue();
     let steps = {
         let (bench, faults) = (Bench::new(), Faults::none());
-        bench.deploy(&current, true);
+        bench.deploy(&current);
         give_up(&bench, &event());
         block_on(bench.due(&faults, &current)).unwrap();
         faults.count()
@@ -375,7 +363,7 @@ fn whatever_fails_on_the_way_nothing_is_lost_and_nothing_needs_a_person() {
     for at in 0..steps {
         for fault in Fault::ALL {
             let bench = Bench::new();
-            bench.deploy(&current, true);
+            bench.deploy(&current);
             give_up(&bench, &event());
             let _ = bench.due(&Faults::once(at, fault), &current).now_or_never();
             // After the fault, the timers alone retry the record until it is handled, without a person.
@@ -392,7 +380,7 @@ fn however_much_fails_it_heals_without_a_person() {
     let current = toy::catalogue();
     for seed in 0..100 {
         let bench = Bench::new();
-        bench.deploy(&current, true);
+        bench.deploy(&current);
         give_up(&bench, &event());
         // For an hour, each effect fails with a chance of one half.
         let faults = Faults::by_chance(Dice::new(seed), 2);

@@ -73,14 +73,6 @@ pub trait Platform {
     /// of [`Self::executions`].
     fn offers_executions(&self) -> bool;
 
-    /// True where the runtime honours a partial batch response. Any other runtime would take a partial batch response
-    /// as success and lose the remaining records. On such a runtime, a failed record must fail the whole invocation.
-    ///
-    /// # Errors
-    ///
-    /// The setting is missing, or is neither `true` nor `false`.
-    fn partial_batch(&self) -> Result<bool, Self::Error>;
-
     /// True where tests may inject failures into participants.
     fn allows_tests(&self) -> bool;
 

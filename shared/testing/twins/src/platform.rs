@@ -29,8 +29,6 @@ pub struct Ports {
     pub undelivered: Arc<dyn Objects>,
     /// Step Functions, if it runs sagas.
     pub executions: Option<Arc<dyn Executions>>,
-    /// True if the runtime honours a partial batch response.
-    pub partial_batch: bool,
     /// True if tests may induce failures of participants.
     pub allows_tests: bool,
     /// The name of the stack.
@@ -40,8 +38,8 @@ pub struct Ports {
 }
 
 impl Ports {
-    /// Twins of all ports except Step Functions, in this world. The runtime honours partial batch responses and allows
-    /// tests. Lines for the functions' own logs are dropped.
+    /// Twins of all ports except Step Functions, in this world. The runtime allows tests. Lines for the functions' own
+    /// logs are dropped.
     #[must_use]
     pub fn new(world: World) -> Self {
         let log = Arc::new(MemoryLog::new(2, world.clock.clone()));
@@ -55,7 +53,6 @@ impl Ports {
             archive: Arc::new(MemoryObjects::new()),
             undelivered: Arc::new(MemoryObjects::new()),
             executions: None,
-            partial_batch: true,
             allows_tests: true,
             stack: "stack".to_owned(),
             lines: Arc::new(|_| {}),
@@ -108,10 +105,6 @@ impl Platform for Ports {
 
     fn offers_executions(&self) -> bool {
         self.executions.is_some()
-    }
-
-    fn partial_batch(&self) -> Result<bool, Infallible> {
-        Ok(self.partial_batch)
     }
 
     fn allows_tests(&self) -> bool {

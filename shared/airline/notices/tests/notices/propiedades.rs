@@ -94,7 +94,7 @@ fn deliver(
             return;
         };
         let place = batch.iter().position(|one| one.sequence == sequence);
-        // A runtime without partial batch responses redelivers the whole batch.
+        // If the answer is lost, the runtime redelivers the whole batch.
         if dice.one_in(2) {
             batch = &batch[place.unwrap()..];
         }

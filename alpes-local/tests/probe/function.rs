@@ -11,12 +11,14 @@
 //! | `spawn` | starts a child that sleeps for ten minutes, and prints `child` and its process id |
 //! | `with`, `bytes` | `answer`: this JSON, or a text of so many bytes |
 //! | `code` | `exit`: the exit code |
+//! | `leave` | the process exits with this code once its answer is accepted |
 //! | `type` | `fail`: the type of the error |
 //!
 //! A batch (`Records`) has an order in each record: in `kinesis.data`, in base64, or in `body`. A record that orders
-//! `report` is reported in `batchItemFailures`; one that orders `fail` or `exit` fails the batch. Records without an
-//! order are fine. For each invocation a line of JSON is appended to the file that the variable `PROBE_FILE` names. The
-//! variable `PROBE_INIT` is an order for the initialisation.
+//! `report` is reported in `batchItemFailures`; one that orders `fail` or `exit` fails the batch; one that orders
+//! `answer` gives the answer for the whole batch. Records without an order are fine. For each invocation a line of JSON
+//! is appended to the file that the variable `PROBE_FILE` names. The variable `PROBE_INIT` is an order for the
+//! initialisation.
 
 use std::{
     env,
@@ -54,6 +56,12 @@ fn main() -> Outcome<()> {
             &format!("invocation/{}/{path}", invocation.request_id),
             &body,
         )?;
+        if let Some(code) = order(&invocation.event)
+            .get("leave")
+            .and_then(Value::as_i64)
+        {
+            exit(code.try_into()?);
+        }
     }
 }
 
@@ -145,16 +153,18 @@ impl Hoard {
     }
 
     fn run_batch(&mut self, records: &[Value]) -> Result<Value, Value> {
-        let mut reported = Vec::new();
+        let (mut reported, mut ordered) = (Vec::new(), None);
         for record in records {
             let content = content(record);
             let order = order(&content);
-            self.obey(order, &content)?;
-            if what(order) == "report" {
-                reported.push(json!({ "itemIdentifier": identifier(record) }));
+            let answer = self.obey(order, &content)?;
+            match what(order) {
+                "report" => reported.push(json!({ "itemIdentifier": identifier(record) })),
+                "answer" => ordered = Some(answer),
+                _ => {}
             }
         }
-        Ok(json!({ "batchItemFailures": reported }))
+        Ok(ordered.unwrap_or_else(|| json!({ "batchItemFailures": reported })))
     }
 
     fn obey(&mut self, order: &Value, event: &Value) -> Result<Value, Value> {
@@ -272,11 +282,11 @@ fn note(invocation: &Invocation) -> Outcome<()> {
     Ok(())
 }
 
-/// A record in short: its shard if it has one, its identifier, and its content.
+/// A record in short: its shard if it has one, and its identifier.
 fn summary(record: &Value) -> Value {
     let event_id = record.get("eventID").and_then(Value::as_str);
     let shard = event_id
         .and_then(|id| id.split_once(':'))
         .map(|(shard, _)| shard);
-    json!({ "shard": shard, "id": identifier(record), "content": content(record) })
+    json!({ "shard": shard, "id": identifier(record) })
 }

@@ -1,5 +1,7 @@
 //! Queues, as clients see them.
 
+mod fifo;
+
 use std::{path::PathBuf, time::Duration};
 
 use serde_json::{Value, json};
@@ -130,12 +132,7 @@ async fn queues_that_cannot_be_are_refused() {
     let queues = Queues::new();
     for (name, attributes, code) in [
         ("a b", json!({}), "InvalidParameterValueException"),
-        ("orders.fifo", json!({}), "UnsupportedOperation"),
-        (
-            "orders",
-            json!({ "FifoQueue": "true" }),
-            "UnsupportedOperation",
-        ),
+        ("orders.fifo", json!({}), "InvalidParameterValueException"),
         ("orders", json!({ "Colour": "red" }), "InvalidAttributeName"),
         (
             "orders",
@@ -481,6 +478,30 @@ async fn delays_and_retention_go_by_the_time_of_sending() {
         counts["Attributes"]["ApproximateNumberOfMessagesDelayed"],
         "0"
     );
+}
+
+#[tokio::test]
+async fn a_sweep_deletes_what_nobody_receives() {
+    let queues = Queues::new();
+    for (queue, retention) in [("short", "60"), ("long", "120")] {
+        let attributes = json!({ "MessageRetentionPeriod": retention });
+        queues.create(queue, attributes).await.unwrap();
+        queues.sqs.send(&arn("sqs", queue), "old").unwrap();
+    }
+    let store = &queues.sqs.store;
+    let long_ago = now_millis() - 61_000;
+    let age = "UPDATE sqs_messages SET sent = ?";
+    store
+        .write(|transaction| transaction.execute(age, [long_ago]))
+        .unwrap();
+    queues.sqs.send(&arn("sqs", "short"), "new").unwrap();
+    queues.sqs.sweep().unwrap();
+    let left = store.read(|connection| {
+        let left =
+            "SELECT group_concat(queue || ' ' || body, ', ' ORDER BY number) FROM sqs_messages";
+        connection.query_row(left, [], |row| row.get::<_, String>(0))
+    });
+    assert_eq!(left.unwrap(), "long old, short new");
 }
 
 #[test]
