@@ -100,16 +100,20 @@ fn a_change_is_done_whole_if_its_caller_goes_away() {
     world.run(async |mappings| {
         let (_, created) = call(&mappings, "POST", ROOT, creation()).await;
         let own = format!("{ROOT}/{}", created["UUID"].as_str().unwrap());
+        let change = json!({"BatchSize": 1});
         tokio::select! {
             biased;
-            _ = call(&mappings, "PUT", &own, json!({"BatchSize": 1})) => panic!("the reader ends later"),
+            _ = call(&mappings, "PUT", &own, change.clone()) => panic!("the reader ends later"),
             () = std::future::ready(()) => {}
         }
         // The change goes on in a task of its own, and holds the turn until it is done.
         tokio::task::yield_now().await;
         drop(mappings.changing.lock().await);
         world.stream.put("0", &["a", "b"]);
-        until("single records", || world.function.batches() == [["a"], ["b"]]).await;
+        until("single records", || {
+            world.function.batches() == [["a"], ["b"]]
+        })
+        .await;
     });
 }
 
