@@ -155,13 +155,16 @@ fn what_was_written_is_there_after_a_restart() {
 fn a_transaction_and_its_token_are_in_one_commit() {
     let db = in_memory();
     with_table(&db);
-    let tokens = |statement: &str| db.storage().conn().execute_batch(statement).unwrap();
-    tokens("ALTER TABLE dynamodb_tokens RENAME TO elsewhere");
+    let execute = |statement: &str| db.storage().conn().execute_batch(statement).unwrap();
+    execute(
+        "CREATE TEMP TRIGGER broken BEFORE INSERT ON dynamodb_tokens
+         BEGIN SELECT RAISE(FAIL, 'the disk is full'); END",
+    );
     let first = transaction("t", &[item("1", "x")]);
     let failed = ask(&db, "TransactWriteItems", &first).unwrap_err();
     assert_eq!(code(&failed), "InternalServerError");
     assert_eq!(get(&db, "1"), Value::Null, "no token, no transaction");
-    tokens("ALTER TABLE elsewhere RENAME TO dynamodb_tokens");
+    execute("DROP TRIGGER broken");
     for _ in 0..2 {
         assert_eq!(ask(&db, "TransactWriteItems", &first), Ok(json!({})));
     }

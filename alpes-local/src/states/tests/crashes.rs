@@ -209,15 +209,18 @@ fn no_execution_starts_without_its_machine() {
     World::new().run(async |states| {
         let arn = machine_arn("brief");
         let runtime = runtime::Handle::current();
+        let both = std::sync::Barrier::new(2);
         for _ in 0..100 {
             states.ensure_machine("brief", &ended(), "role").unwrap();
             std::thread::scope(|threads| {
                 threads.spawn(|| {
                     let _runtime = runtime.enter();
+                    both.wait();
                     let started = states.call("StartExecution", &json!({"stateMachineArn": arn}));
                     let refused = started.err().map(|error| error.code);
                     assert!(refused.is_none_or(|code| code == "StateMachineDoesNotExist"));
                 });
+                both.wait();
                 states.call("DeleteStateMachine", &json!({"stateMachineArn": arn}))
             })
             .unwrap();
