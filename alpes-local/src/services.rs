@@ -118,6 +118,7 @@ impl Services {
         let (schedules, sns) = (self.schedules.clone(), self.sns.clone());
         tokio::spawn(async move { schedules.run().await });
         tokio::spawn(self.dynamodb.clone().sweep_each_minute());
+        tokio::spawn(self.sqs.clone().sweep_each_minute());
         tokio::spawn(async move { sns.run().await });
         self.states.resume().map(drop)
     }

@@ -23,6 +23,11 @@ async fn an_invocation_is_answered_logged_and_its_sandbox_is_used_again() {
         (None, "$LATEST")
     );
     assert_eq!(document(&first), json!({ "probe": { "print": "hello" } }));
+    // The answer comes a moment before the sandbox takes the next invocation.
+    until("the sandbox is idle", || {
+        world.lambda.sandboxes()[0].state == SandboxState::Idle
+    })
+    .await;
     let second = world.order("f", json!({ "print": "again" })).await;
     let log = world.log("f");
     let id = &first.request_id;
