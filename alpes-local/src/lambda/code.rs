@@ -14,7 +14,7 @@ use aws_lc_rs::digest::{Context, Digest, SHA256};
 use uuid::Uuid;
 use zip::{ZipArchive, result::ZipError};
 
-use super::{limits::invalid, spec::Code};
+use super::{known::Known, limits::invalid, spec::Code};
 use crate::error::AwsError;
 
 /// The program that a custom runtime starts.
@@ -30,7 +30,10 @@ pub(super) struct Placed {
 }
 
 /// The folder of the code of all functions.
-pub(super) struct CodeFolder(PathBuf);
+pub(super) struct CodeFolder {
+    path: PathBuf,
+    known: Known,
+}
 
 impl CodeFolder {
     /// The code in this data folder. The path is absolute, because it is in the environment of processes.
@@ -38,17 +41,21 @@ impl CodeFolder {
         let folder = data.join("functions");
         fs::create_dir_all(&folder).map_err(AwsError::internal)?;
         let folder = folder.canonicalize().map_err(AwsError::internal)?;
-        Ok(Self(folder))
+        let known = Known::new(data).map_err(AwsError::internal)?;
+        Ok(Self {
+            path: folder,
+            known,
+        })
     }
 
     /// The folder itself.
     pub(super) fn path(&self) -> &Path {
-        &self.0
+        &self.path
     }
 
     /// The folder of a version of a function's code.
     pub(super) fn of(&self, function: &str, sha256: &[u8]) -> PathBuf {
-        self.0.join(function).join(short_hex(sha256))
+        self.path.join(function).join(short_hex(sha256))
     }
 
     /// Puts code in place, and does nothing if it is there.
@@ -74,12 +81,13 @@ impl CodeFolder {
         let mut files = Vec::new();
         list(folder, Path::new(""), &mut files).map_err(|error| missing(folder, &error))?;
         files.sort();
-        let (digest, size) = hash_files(folder, &files).map_err(|error| unreadable(&error))?;
-        self.put_in_place(function, digest.as_ref(), |target| {
+        let read = || hash_files(folder, &files);
+        let placed = self.known.or_read(function, folder, &files, read);
+        let placed = placed.map_err(|error| unreadable(&error))?;
+        self.put_in_place(function, &placed.sha256, |target| {
             link_files(folder, &files, target).map_err(|error| unreadable(&error))
         })?;
-        let sha256 = digest.as_ref().to_vec();
-        Ok(Placed { sha256, size })
+        Ok(placed)
     }
 
     /// Fills a new folder and then renames it, so that a folder with this name is always whole.
@@ -94,7 +102,7 @@ impl CodeFolder {
             return Ok(());
         }
         let parts = self
-            .0
+            .path
             .join(function)
             .join(format!("part-{}", Uuid::new_v4()));
         fs::create_dir_all(&parts).map_err(AwsError::internal)?;
@@ -110,7 +118,7 @@ impl CodeFolder {
 
     /// Removes the folders of a function's code, except these.
     pub(super) fn sweep(&self, function: &str, used: &HashSet<PathBuf>) {
-        let Ok(entries) = fs::read_dir(self.0.join(function)) else {
+        let Ok(entries) = fs::read_dir(self.path.join(function)) else {
             return;
         };
         for entry in entries.flatten().map(|entry| entry.path()) {
@@ -123,7 +131,7 @@ impl CodeFolder {
 
     /// The functions that have code here.
     pub(super) fn functions(&self) -> Vec<String> {
-        let entries = fs::read_dir(&self.0).into_iter().flatten().flatten();
+        let entries = fs::read_dir(&self.path).into_iter().flatten().flatten();
         let names = entries.map(|entry| entry.file_name().into_string());
         names.filter_map(Result::ok).collect()
     }
@@ -144,7 +152,7 @@ fn hash(file: &mut (impl Read + Seek)) -> io::Result<(Digest, u64)> {
     Ok((context.finish(), size))
 }
 
-fn hash_files(folder: &Path, files: &[PathBuf]) -> io::Result<(Digest, u64)> {
+fn hash_files(folder: &Path, files: &[PathBuf]) -> io::Result<Placed> {
     let mut context = Context::new(&SHA256);
     let mut size = 0;
     for file in files {
@@ -155,7 +163,8 @@ fn hash_files(folder: &Path, files: &[PathBuf]) -> io::Result<(Digest, u64)> {
         context.update(&file.metadata()?.len().to_be_bytes());
         size += update(&mut context, &mut file)?;
     }
-    Ok((context.finish(), size))
+    let sha256 = context.finish().as_ref().to_vec();
+    Ok(Placed { sha256, size })
 }
 
 fn update(context: &mut Context, file: &mut impl Read) -> io::Result<u64> {
