@@ -14,7 +14,7 @@ use aws_lc_rs::digest::{Context, SHA256, digest};
 use uuid::Uuid;
 use zip::{ZipArchive, result::ZipError};
 
-use super::{limits::invalid, spec::Code};
+use super::{known::Known, limits::invalid, spec::Code};
 use crate::error::AwsError;
 
 /// The program that a custom runtime starts.
@@ -30,7 +30,10 @@ pub(super) struct Placed {
 }
 
 /// The folder of the code of all functions.
-pub(super) struct CodeFolder(PathBuf);
+pub(super) struct CodeFolder {
+    path: PathBuf,
+    known: Known,
+}
 
 impl CodeFolder {
     /// The code in this data folder. The path is absolute, because it is in the environment of processes.
@@ -38,17 +41,21 @@ impl CodeFolder {
         let folder = data.join("functions");
         fs::create_dir_all(&folder).map_err(AwsError::internal)?;
         let folder = folder.canonicalize().map_err(AwsError::internal)?;
-        Ok(Self(folder))
+        let known = Known::new(data).map_err(AwsError::internal)?;
+        Ok(Self {
+            path: folder,
+            known,
+        })
     }
 
     /// The folder itself.
     pub(super) fn path(&self) -> &Path {
-        &self.0
+        &self.path
     }
 
     /// The folder of a version of a function's code.
     pub(super) fn of(&self, function: &str, sha256: &[u8]) -> PathBuf {
-        self.0.join(function).join(short_hex(sha256))
+        self.path.join(function).join(short_hex(sha256))
     }
 
     /// Puts code in place, and does nothing if it is there.
@@ -83,7 +90,9 @@ impl CodeFolder {
         let mut files = Vec::new();
         list(folder, Path::new(""), &mut files).map_err(|error| missing(folder, &error))?;
         files.sort();
-        let found = hash_files(folder, &files).map_err(|error| unreadable(&error))?;
+        let read = || hash_files(folder, &files);
+        let found = self.known.or_read(function, folder, &files, read);
+        let found = found.map_err(|error| unreadable(&error))?;
         if self.has(function, &found) {
             return Ok(found);
         }
@@ -106,7 +115,7 @@ impl CodeFolder {
         fill: impl FnOnce(&Path) -> Result<Placed, AwsError>,
     ) -> Result<Placed, AwsError> {
         let part = format!("part-{}", Uuid::new_v4());
-        let part = self.0.join(function).join(part);
+        let part = self.path.join(function).join(part);
         fs::create_dir_all(&part).map_err(AwsError::internal)?;
         let placed = fill(&part).and_then(|placed| {
             check_bootstrap(&part)?;
@@ -123,7 +132,7 @@ impl CodeFolder {
 
     /// Removes the folders of a function's code, except these.
     pub(super) fn sweep(&self, function: &str, used: &HashSet<PathBuf>) {
-        let Ok(entries) = fs::read_dir(self.0.join(function)) else {
+        let Ok(entries) = fs::read_dir(self.path.join(function)) else {
             return;
         };
         for entry in entries.flatten().map(|entry| entry.path()) {
@@ -136,7 +145,7 @@ impl CodeFolder {
 
     /// The functions that have code here.
     pub(super) fn functions(&self) -> Vec<String> {
-        let entries = fs::read_dir(&self.0).into_iter().flatten().flatten();
+        let entries = fs::read_dir(&self.path).into_iter().flatten().flatten();
         let names = entries.map(|entry| entry.file_name().into_string());
         names.filter_map(Result::ok).collect()
     }

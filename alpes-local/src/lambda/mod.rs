@@ -9,6 +9,7 @@ mod events;
 mod fault;
 mod functions;
 mod invocation;
+mod known;
 mod limits;
 mod pace;
 mod pool;

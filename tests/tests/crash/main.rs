@@ -13,7 +13,7 @@ mod runtime;
 use std::{
     collections::{BTreeMap, BTreeSet},
     io::Write,
-    sync::atomic::AtomicBool,
+    sync::atomic::{AtomicBool, AtomicUsize, Ordering},
     thread,
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
@@ -36,7 +36,9 @@ const READERS: usize = 4;
 /// The average time between two deaths of functions' processes.
 const LIFE: Duration = Duration::from_millis(200);
 /// How long sagas run on under fire after the last request.
-const UNDER_FIRE: Duration = Duration::from_secs(30);
+const UNDER_FIRE: Duration = Duration::from_secs(20);
+/// The longest time for which processes are killed. On a busy machine, the last reservations are made in peace.
+const LONGEST_FIRE: Duration = Duration::from_secs(150);
 /// The pause between wake-ups of sagas under fire.
 const TICK: Duration = Duration::from_secs(1);
 
@@ -89,8 +91,12 @@ fn make(api: &Api, order: &Order) -> Made {
 }
 
 /// Makes all reservations, several at a time, and then cancels those that are planned to be cancelled later.
-fn make_all(api: &Api, planned: &[Planned]) -> Vec<Made> {
-    let mut made = side_by_side(CLIENTS, planned, |planned| make(api, &planned.order));
+fn make_all(api: &Api, planned: &[Planned], accepted: &AtomicUsize) -> Vec<Made> {
+    let mut made = side_by_side(CLIENTS, planned, |planned| {
+        let made = make(api, &planned.order);
+        accepted.fetch_add(1, Ordering::Relaxed);
+        made
+    });
     let later: Vec<_> = planned
         .iter()
         .enumerate()
@@ -106,9 +112,9 @@ fn make_all(api: &Api, planned: &[Planned]) -> Vec<Made> {
 }
 
 /// Lets sagas run while processes die.
-fn under_fire(stack: &Stack) {
+fn under_fire(stack: &Stack, stop: &AtomicBool) {
     let start = Instant::now();
-    while start.elapsed() < UNDER_FIRE {
+    while start.elapsed() < UNDER_FIRE && !stop.load(Ordering::Relaxed) {
         stack.tick();
         thread::sleep(TICK);
     }
@@ -121,23 +127,30 @@ fn make_under_fire(
     planned: &[Planned],
     seed: u64,
 ) -> Vec<Made> {
-    let (clock, stop) = (Instant::now(), AtomicBool::new(false));
+    let (stop, accepted) = (AtomicBool::new(false), AtomicUsize::new(0));
     thread::scope(|scope| {
         let cease_fire = Ending(&stop);
         let functions = scope.spawn(|| kill_at_random(seed, LIFE, &stop));
         let runtimes = scope.spawn(|| runtime.kill_at_random(&stack.api, seed + 1, &stop));
-        let made = make_all(&stack.api, planned);
-        say!("{} accepted after {:?}", made.len(), clock.elapsed());
-        under_fire(stack);
+        scope.spawn(|| cease_fire_in_time(&stop, &accepted));
+        let made = make_all(&stack.api, planned, &accepted);
+        under_fire(stack, &stop);
         drop(cease_fire);
-        say!(
-            "killed after {:?}: {} times the runtime, and functions {:?}",
-            clock.elapsed(),
-            runtimes.join().unwrap(),
-            functions.join().unwrap()
-        );
+        let (runtimes, functions) = (runtimes.join().unwrap(), functions.join().unwrap());
+        say!("killed: {runtimes} times the runtime, and functions {functions:?}");
         made
     })
+}
+
+/// Ends the killing when its longest time is over, unless it ends before.
+fn cease_fire_in_time(stop: &AtomicBool, accepted: &AtomicUsize) {
+    let start = Instant::now();
+    while start.elapsed() < LONGEST_FIRE && !stop.load(Ordering::Relaxed) {
+        thread::sleep(TICK);
+    }
+    stop.store(true, Ordering::Relaxed);
+    let accepted = accepted.load(Ordering::Relaxed);
+    say!("{accepted} accepted in {:?} of killing", start.elapsed());
 }
 
 /// Waits until every saga whose cancellation was accepted is being undone. A choreography that had ended follows its
