@@ -42,9 +42,8 @@ const EXAMPLES: &str = "examples/";
 const LOCAL_RUNTIME: &str = "alpes-local";
 
 /// The wings of the workspace, and the allowed directions of dependencies between them. A crate belongs to the first
-/// wing whose folder contains it. Folders
-/// without a wing, such as `simulate`, may depend on all wings.
-const WINGS: [Wing; 7] = [
+/// wing whose folder contains it. Folders without a wing, such as `simulate`, may depend on all wings.
+const WINGS: [Wing; 8] = [
     Wing {
         folder: ENGINE,
         knows: &[ENGINE],
@@ -79,6 +78,11 @@ const WINGS: [Wing; 7] = [
         folder: EXAMPLES,
         knows: &[ENGINE],
         tests_know: &[AWS_RULES, TESTING, LOCAL_RUNTIME],
+    },
+    Wing {
+        folder: LOCAL_RUNTIME,
+        knows: &[AWS_RULES],
+        tests_know: &[],
     },
 ];
 
@@ -145,9 +149,10 @@ const TIMES_ALLOWED: [&str; 3] = [
 const DATES_OF_CLIENTS: [&str; 2] = ["fecha_salida", "fecha_llegada"];
 
 /// The folders that serve any domain and must not name the airline, with the endings of their files.
-const OF_NO_DOMAIN: [(&str, &str); 7] = [
+const OF_NO_DOMAIN: [(&str, &str); 8] = [
     (ENGINE, ".rs"),
     (AWS_RULES, ""),
+    ("alpes-local/", ""),
     ("shared/testing/domain-kit/", ".rs"),
     ("shared/testing/toy/", ".rs"),
     ("shared/testing/twins/", ".rs"),
