@@ -26,7 +26,7 @@ impl InvocationType {
 pub(super) const ANSWER_BYTES: usize = 6_291_556;
 /// The most invocations at a time of the account.
 pub(super) const CONCURRENCY: u32 = 1_000;
-/// The concurrency that reservations must leave to other functions.
+/// The concurrency that reserved concurrency must leave to other functions.
 const UNRESERVED: u32 = 100;
 
 /// The variables that a function must not set.
@@ -193,7 +193,7 @@ pub(super) fn check_environment(variables: &BTreeMap<String, String>) -> Result<
     Ok(())
 }
 
-/// Checks that a reservation leaves enough concurrency, if other functions have reserved `others`.
+/// Checks that reserved concurrency leaves enough concurrency, if other functions have reserved `others`.
 pub(super) fn check_reserved(reserved: u32, others: u32) -> Result<(), AwsError> {
     if u64::from(reserved) + u64::from(others) + u64::from(UNRESERVED) > u64::from(CONCURRENCY) {
         return Err(invalid(format!(

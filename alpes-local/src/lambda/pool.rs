@@ -26,7 +26,7 @@ use crate::{error::AwsError, names::FunctionName};
 #[derive(Default)]
 pub(super) struct Pool {
     lanes: Mutex<BTreeMap<String, Lane>>,
-    /// The invocations at the same time of functions without a reservation.
+    /// The invocations at the same time of functions without reserved concurrency.
     unreserved: Arc<AtomicU32>,
     sandboxes: AtomicU64,
 }
@@ -201,7 +201,7 @@ impl Pool {
         lane.idle.len() < before
     }
 
-    /// The sum of the reservations of the functions, but for this one.
+    /// The sum of the reserved concurrency of the functions, but for this one.
     pub(super) fn reserved_by_others(&self, name: &str) -> u32 {
         let lanes = self.lanes();
         let others = lanes.iter().filter(|(other, _)| *other != name);
@@ -230,7 +230,7 @@ impl Lane {
         self.deployment.spec.reserved_concurrency.unwrap_or(0)
     }
 
-    /// Finds a place for an invocation, or throttles it. `reserved` is the sum of all reservations.
+    /// Finds a place for an invocation, or throttles it. `reserved` is the sum of all reserved concurrency.
     fn admit(&self, reserved: u32, unreserved: &Arc<AtomicU32>) -> Result<Admission, AwsError> {
         let at_once = |count: &AtomicU32| count.load(Ordering::Relaxed);
         let mut counts = vec![self.in_flight.clone()];

@@ -18,7 +18,7 @@ struct Concurrency {
     reserved_concurrent_executions: u32,
 }
 
-/// Gets, puts or deletes the reservation. `version` is that of the API: `GET` has another one than the rest.
+/// Gets, puts or deletes the reserved concurrency. `version` is that of the API: `GET` has another one than the rest.
 pub(super) fn serve(
     inner: &Inner,
     version: &str,
