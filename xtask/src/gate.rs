@@ -46,6 +46,8 @@ pub fn test(workspace: &Workspace, words: &Words) -> Result<()> {
     local_runtime_rules(workspace)?;
     end_to_end(workspace)?;
     if words.flag("--all") {
+        let functions = for_local_runtime(workspace, &workspace.functions()?)?;
+        crash(workspace, &functions)?;
         benchmark(workspace)?;
     }
     Ok(())
@@ -207,7 +209,6 @@ fn end_to_end(workspace: &Workspace) -> Result<()> {
         let name = "end to end, on the local runtime";
         e2e(workspace, target, name, THREADS_HERE)
     })?;
-    crash(workspace, &functions)?;
     documents(workspace)
 }
 
