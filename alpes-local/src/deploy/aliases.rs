@@ -2,10 +2,8 @@
 
 use template::{Properties, Resource, TemplateError};
 
-use super::{
-    Asynchronous,
-    draft::{Draft, Source},
-};
+use super::draft::{Draft, Source};
+use crate::lambda::Asynchronous;
 
 /// An alias of a function. A function has one version here, since its code is not kept by version.
 #[derive(Clone, Debug, PartialEq, Eq)]

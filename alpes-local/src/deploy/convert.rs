@@ -5,10 +5,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{Architecture, Function, LogFormat, QueueMapping, StreamMapping};
+use super::{Function, LogFormat, QueueMapping, StreamMapping};
 use crate::{
     error::AwsError,
-    lambda::{self, Code, FunctionSpec},
+    lambda::{Code, FunctionSpec},
     mappings::MappingSpec,
 };
 
@@ -22,7 +22,6 @@ pub fn function(function: &Function, artifacts: &Path) -> Result<FunctionSpec, A
             environment.insert("AWS_LAMBDA_LOG_LEVEL".to_owned(), level.clone());
         }
     }
-    let asynchronous = &function.asynchronous;
     Ok(FunctionSpec {
         handler: function.handler.clone(),
         runtime: function.runtime.clone(),
@@ -32,18 +31,9 @@ pub fn function(function: &Function, artifacts: &Path) -> Result<FunctionSpec, A
         role_arn: function.role_arn.clone(),
         log_group: Some(function.log_group.clone()),
         reserved_concurrency: function.reserved_concurrency,
-        architecture: match function.architecture {
-            Architecture::X86 => lambda::Architecture::X86_64,
-            Architecture::Arm => lambda::Architecture::Arm64,
-        },
+        architecture: function.architecture,
         ephemeral_mb: function.ephemeral_mb,
-        asynchronous: lambda::Asynchronous {
-            max_retries: asynchronous.max_retries,
-            max_age_seconds: asynchronous.max_age_seconds,
-            on_success: asynchronous.on_success.clone(),
-            on_failure: asynchronous.on_failure.clone(),
-            dead_letter: asynchronous.dead_letter.clone(),
-        },
+        asynchronous: function.asynchronous.clone(),
         ..FunctionSpec::new(&function.name, code)
     })
 }

@@ -9,9 +9,10 @@ use super::{
     draft::{Draft, Source},
     events, policies,
 };
+use crate::lambda::{Architecture, Asynchronous};
 
 /// A Lambda function.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Function {
     /// The name.
     pub name: String,
@@ -56,42 +57,6 @@ pub enum LogFormat {
     Text,
     /// Lines of JSON.
     Json,
-}
-
-/// The architecture of a function's code.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Architecture {
-    /// `x86_64`.
-    X86,
-    /// `arm64`.
-    Arm,
-}
-
-/// The settings of asynchronous invocations.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Asynchronous {
-    /// The number of attempts after the first one: 0 to 2.
-    pub max_retries: u32,
-    /// The age at which an event is given up, in seconds: 60 to 21,600.
-    pub max_age_seconds: u32,
-    /// The ARN of the destination of successful invocations.
-    pub on_success: Option<String>,
-    /// The ARN of the destination of failed invocations.
-    pub on_failure: Option<String>,
-    /// The ARN of the queue or topic that receives the events of failed invocations.
-    pub dead_letter: Option<String>,
-}
-
-impl Default for Asynchronous {
-    fn default() -> Self {
-        Self {
-            max_retries: 2,
-            max_age_seconds: 21_600,
-            on_success: None,
-            on_failure: None,
-            dead_letter: None,
-        }
-    }
 }
 
 /// Properties without meaning for functions of both kinds.
@@ -270,8 +235,8 @@ fn architecture(set: &Properties<'_>) -> Result<Architecture, TemplateError> {
     let known = set.texts("Architectures")?;
     let known: Vec<_> = known.iter().map(String::as_str).collect();
     match known.as_slice() {
-        [] | ["x86_64"] => Ok(Architecture::X86),
-        ["arm64"] => Ok(Architecture::Arm),
+        [] | ["x86_64"] => Ok(Architecture::X86_64),
+        ["arm64"] => Ok(Architecture::Arm64),
         _ => Err(set.must("Architectures", "a list of x86_64 or arm64")),
     }
 }

@@ -31,7 +31,7 @@ mod tests;
 
 pub use aliases::Alias;
 pub use apply::Failed;
-pub use functions::{Architecture, Asynchronous, Function, LogFormat};
+pub use functions::{Function, LogFormat};
 pub use keys::{Key, KeyAlias, Parameter};
 pub use machines::StateMachine;
 pub use mappings::{QueueMapping, StreamMapping};
