@@ -20,6 +20,16 @@ use crate::{error::AwsError, waiting::lock};
 /// The file in the data folder that has everything but code and logs.
 const FILE: &str = "alpes.sqlite";
 
+/// A number as SQLite keeps it. Times, sizes and counts are far below its limit.
+pub(crate) fn as_i64(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+/// A number as SQLite has kept it.
+pub(crate) fn as_u64(number: i64) -> u64 {
+    u64::try_from(number).unwrap_or(0)
+}
+
 /// The data of all services.
 ///
 /// A caller that must wait leaves its thread of a multi-threaded runtime to other tasks. Reads wait for writes: services

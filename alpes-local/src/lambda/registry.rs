@@ -10,7 +10,11 @@ use super::{
     code::{CodeFolder, Placed},
     spec::{Code, FunctionSpec},
 };
-use crate::{error::AwsError, names::now_millis, store::Store};
+use crate::{
+    error::AwsError,
+    names::now_millis,
+    store::{Store, as_i64},
+};
 
 pub(super) const SCHEMA: &str = "
     CREATE TABLE IF NOT EXISTS lambda_functions (
@@ -96,8 +100,8 @@ pub(super) fn save(store: &Store, function: &Deployment) -> Result<(), AwsError>
         let sql =
             "INSERT OR REPLACE INTO lambda_functions (name, spec, sha256, size, modified, revision)
                    VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
-        let size = i64::try_from(function.code.size).unwrap_or(i64::MAX);
-        let modified = i64::try_from(function.modified).unwrap_or(i64::MAX);
+        let size = as_i64(function.code.size);
+        let modified = as_i64(function.modified);
         let (name, sha256) = (&function.spec.name, &function.code.sha256);
         let mut insert = transaction.prepare_cached(sql)?;
         insert.execute(params![

@@ -10,9 +10,14 @@ use rusqlite::{OptionalExtension, params};
 
 use super::{
     file::LogFile,
+    invalid,
     record::{Record, last_time},
 };
-use crate::{error::AwsError, names::now_millis, store::Store};
+use crate::{
+    error::AwsError,
+    names::now_millis,
+    store::{Store, as_i64, as_u64},
+};
 
 pub(super) const SCHEMA: &str = "
     CREATE TABLE IF NOT EXISTS logs_groups (
@@ -227,18 +232,4 @@ fn check_stream_name(name: &str) -> Result<(), AwsError> {
         return Err(invalid(format!("logStreamName: {name:?} must have {rule}")));
     }
     Ok(())
-}
-
-fn invalid(message: String) -> AwsError {
-    AwsError::client("InvalidParameterException", message)
-}
-
-/// A number as the store keeps it. Times and sizes are far below its limit.
-pub(super) fn as_i64(number: u64) -> i64 {
-    i64::try_from(number).unwrap_or(i64::MAX)
-}
-
-/// A number as the store has kept it.
-pub(super) fn as_u64(number: i64) -> u64 {
-    u64::try_from(number).unwrap_or(0)
 }

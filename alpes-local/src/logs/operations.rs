@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::{
     Logs,
-    group::{Group, Stream, as_i64, as_u64, path},
+    group::{Group, Stream, path},
     group_arn, invalid, known_stream, no_group,
     requests::{
         CreateGroup, DescribeGroups, DescribeStreams, GroupRequest, InputEvent, PutEvents,
@@ -13,7 +13,11 @@ use super::{
     },
     search,
 };
-use crate::{error::AwsError, names::now_millis};
+use crate::{
+    error::AwsError,
+    names::now_millis,
+    store::{as_i64, as_u64},
+};
 
 /// A page of `Describe…` has at most this many entries.
 const DESCRIBED: usize = 50;

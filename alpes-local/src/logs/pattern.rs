@@ -1,5 +1,6 @@
 //! Filter patterns of log events: terms, quoted terms, `?term` and `-term`.
 
+use super::invalid;
 use crate::error::AwsError;
 
 /// The signs before terms.
@@ -19,7 +20,7 @@ impl Pattern {
     pub(super) fn parse(text: &str) -> Result<Self, AwsError> {
         let text = text.trim();
         if text.starts_with(['{', '[']) {
-            return Err(refused(
+            return Err(invalid(
                 "filterPattern: this runtime knows terms, not patterns over JSON or columns",
             ));
         }
@@ -38,7 +39,7 @@ impl Pattern {
         }
         let mixed = !pattern.all.is_empty() || !pattern.none.is_empty();
         if mixed && !pattern.any.is_empty() {
-            return Err(refused(
+            return Err(invalid(
                 "filterPattern: terms with ? cannot be combined with other terms",
             ));
         }
@@ -72,22 +73,18 @@ fn quoted_term(text: &str) -> Result<(String, &str), AwsError> {
             other => term.push(other),
         }
     }
-    Err(refused("Invalid filter pattern: a quote is not closed"))
+    Err(invalid("Invalid filter pattern: a quote is not closed"))
 }
 
 fn plain_term(text: &str) -> Result<(String, &str), AwsError> {
     let (term, after) = text.split_once(char::is_whitespace).unwrap_or((text, ""));
     let known = |character: char| character.is_alphanumeric() || character == '_';
     if term.is_empty() || !term.chars().all(known) {
-        return Err(refused(format!(
+        return Err(invalid(format!(
             "Invalid filter pattern: put {term:?} in quotes, because it has other characters than letters, digits and _"
         )));
     }
     Ok((term.to_owned(), after))
-}
-
-fn refused(message: impl Into<String>) -> AwsError {
-    AwsError::client("InvalidParameterException", message)
 }
 
 #[cfg(test)]

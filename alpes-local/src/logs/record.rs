@@ -8,6 +8,8 @@ use std::{borrow::Cow, fmt::Write as _};
 
 use jiff::Timestamp;
 
+use crate::time::iso_millis;
+
 /// A log event.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Record<'a> {
@@ -25,7 +27,7 @@ impl Record<'_> {
     /// Appends the record's line to `line`, with a line end.
     pub(super) fn encode(&self, line: &mut String) {
         let later = i128::from(self.ingested) - i128::from(self.millis);
-        let _ = write!(line, "{:.3}\t{later:+}\t", timestamp(self.millis));
+        let _ = write!(line, "{}\t{later:+}\t", iso_millis(self.millis));
         escape(&self.stream, line);
         line.push('\t');
         let whole = self.message.strip_suffix('\n');
@@ -50,12 +52,6 @@ impl Record<'_> {
             message: unescape(parts.next()?)?.message(),
         })
     }
-}
-
-/// The time, within the range that a calendar has.
-fn timestamp(millis: u64) -> Timestamp {
-    let millis = i64::try_from(millis).unwrap_or(i64::MAX);
-    Timestamp::from_millisecond(millis).unwrap_or(Timestamp::MAX)
 }
 
 /// The last time that a record can carry.

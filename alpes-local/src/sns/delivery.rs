@@ -1,7 +1,6 @@
 //! Delivery of a message to a subscription: what the queue or function gets.
 
 use base64::{Engine, prelude::BASE64_STANDARD};
-use jiff::Timestamp;
 use rusqlite::Transaction;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -16,6 +15,7 @@ use crate::{
     error::AwsError,
     names::now_millis,
     sqs::{MessageAttributes, Outgoing, Sqs, is_fifo},
+    time::iso_millis,
 };
 
 /// A message on its way to a subscription.
@@ -135,7 +135,7 @@ impl Sns {
             topic_arn: &topic.arn(),
             subject: message.subject.as_deref(),
             message: message.text(delivery.subscription.protocol),
-            timestamp: &timestamp(),
+            timestamp: &iso_millis(now_millis()),
             signature: Some(signature).filter(|_| delivery.order.is_none()),
             unsubscribe_url: &self.unsubscribe_url(delivery.subscription),
             message_attributes: shown(&message.attributes),
@@ -157,7 +157,7 @@ impl Sns {
                     "TopicArn": topic.arn(),
                     "Subject": message.subject,
                     "Message": message.text(Protocol::Lambda),
-                    "Timestamp": timestamp(),
+                    "Timestamp": iso_millis(now_millis()),
                     "SignatureVersion": signature_version(topic),
                     "Signature": signature(),
                     "SigningCertUrl": self.certificate_url(),
@@ -199,12 +199,6 @@ pub(super) fn send_or_bury<'a>(
         }
     }
     Ok(None)
-}
-
-fn timestamp() -> String {
-    let millis = i64::try_from(now_millis()).unwrap_or_default();
-    let now = Timestamp::from_millisecond(millis).unwrap_or_default();
-    now.strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string()
 }
 
 fn signature_version(topic: &Topic) -> &str {

@@ -8,7 +8,7 @@ const NAME_LIMIT: usize = 80;
 /// The characters beside white space and control characters that names may not have.
 const FORBIDDEN: &str = "<>{}[]?*\"#%\\^|~`$&,;:/";
 
-pub(super) fn machine_arn(name: &str) -> String {
+pub(crate) fn machine_arn(name: &str) -> String {
     arn("states", &format!("stateMachine:{name}"))
 }
 

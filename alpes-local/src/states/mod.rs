@@ -24,6 +24,8 @@ use std::sync::Arc;
 use jiff::SignedDuration;
 use serde_json::Value;
 
+pub(crate) use arns::machine_arn;
+
 use crate::{
     clock::{Clock, SystemClock},
     error::AwsError,

@@ -10,8 +10,8 @@ use crate::{
     deploy::{ApiSpec, StateMachine},
     error::AwsError,
     lambda::{Code, FunctionSpec},
-    names::arn,
     services::Services,
+    states::machine_arn,
 };
 
 #[async_trait]
@@ -79,10 +79,6 @@ pub(super) fn remove_machine(name: &str, services: &Services) -> Result<(), AwsE
         .states
         .call("DeleteStateMachine", &request)
         .map(drop)
-}
-
-fn machine_arn(name: &str) -> String {
-    arn("states", &format!("stateMachine:{name}"))
 }
 
 #[async_trait]

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
@@ -15,6 +14,7 @@ use crate::{
         spec::{Architecture, FunctionSpec},
     },
     names::FunctionName,
+    time::at_millis,
 };
 
 /// The settings of a function, as requests give them; what is not given stays as it is.
@@ -104,8 +104,7 @@ pub(super) fn architecture(list: Option<&[Architecture]>) -> Result<Architecture
 /// The configuration of a function, or of a version or alias that it has.
 pub(super) fn configuration(function: &Deployment, qualifier: Option<&str>) -> Value {
     let spec = &function.spec;
-    let modified = i64::try_from(function.modified).unwrap_or(i64::MAX);
-    let modified = Timestamp::from_millisecond(modified).unwrap_or_default();
+    let modified = at_millis(function.modified);
     let mut configuration = json!({
         "FunctionName": spec.name,
         "FunctionArn": arn(spec, qualifier),

@@ -3,7 +3,10 @@
 use bytes::Bytes;
 use rusqlite::{OptionalExtension, params};
 
-use crate::{error::AwsError, store::Store};
+use crate::{
+    error::AwsError,
+    store::{Store, as_i64, as_u64},
+};
 
 pub(in crate::lambda) const SCHEMA: &str = "
     CREATE TABLE IF NOT EXISTS lambda_queue (
@@ -122,12 +125,4 @@ pub(super) fn remove(store: &Store, request_id: &str) -> Result<(), AwsError> {
         delete.execute([request_id])?;
         Ok(())
     })
-}
-
-fn as_i64(number: u64) -> i64 {
-    i64::try_from(number).unwrap_or(i64::MAX)
-}
-
-fn as_u64(number: i64) -> u64 {
-    u64::try_from(number).unwrap_or(0)
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use jiff::{Timestamp, tz::TimeZone};
+use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -12,6 +12,7 @@ use crate::{
     invoke::Invoked,
     lambda::{pace::Pace, reference::LATEST, spec::FunctionSpec},
     names::function_arn,
+    time::{at_millis, iso_millis},
 };
 
 /// What follows from an attempt.
@@ -152,7 +153,7 @@ impl Attempt<'_> {
     fn record(&self, condition: Condition, count: u32, invoked: Option<&Invoked>) -> Value {
         let mut record = json!({
             "version": "1.0",
-            "timestamp": format!("{:.3}", timestamp(self.now)),
+            "timestamp": iso_millis(self.now),
             "requestContext": {
                 "requestId": self.entry.request_id,
                 "functionArn": self.qualified_arn(),
@@ -187,14 +188,9 @@ impl Condition {
 
 /// The key of the object that holds a record, if its destination is a bucket.
 pub(super) fn object_key(function: &str, now: u64) -> String {
-    let time = timestamp(now).to_zoned(TimeZone::UTC);
+    let time = at_millis(now).to_zoned(TimeZone::UTC);
     let time = time.strftime("%Y/%m/%d/%Y-%m-%dT%H.%M.%S");
     format!("aws/lambda/async/{function}/{time}-{}", Uuid::new_v4())
-}
-
-fn timestamp(millis: u64) -> Timestamp {
-    let millis = i64::try_from(millis).unwrap_or(i64::MAX);
-    Timestamp::from_millisecond(millis).unwrap_or(Timestamp::MAX)
 }
 
 /// A payload as JSON; a text if it is none.
