@@ -261,24 +261,19 @@ impl Handler for Runtime {
         let services = &self.services;
         let known = Known {
             mounts: &self.options.mounts,
-            root_is_routed: services.gateway.first_serves(&request.method, "/"),
+            // The gateway is asked only about requests whose answer depends on it.
+            root_is_routed: request.path == "/"
+                && services.gateway.first_serves(&request.method, "/"),
         };
         let target = match router::decide(&request, &known) {
             Ok(target) => target,
             Err(refused) => return refused.response(),
         };
-        let is_for_pages = match &target {
-            For::Api { .. } | For::ShortApi | For::Page => {
-                self.is_ready().await;
-                true
-            }
-            For::Admin(_) => {
-                self.is_ready().await;
-                false
-            }
-            For::Mount(..) => true,
-            _ => false,
-        };
+        let is_api = matches!(target, For::Api { .. } | For::ShortApi);
+        if is_api || matches!(target, For::Page | For::Admin(_)) {
+            self.is_ready().await;
+        }
+        let is_for_pages = is_api || matches!(target, For::Page | For::Mount(..));
         if !is_for_pages && request.is_of_another_site() {
             let error = AwsError::of(403, "AccessDeniedException", OF_ANOTHER_SITE);
             return http::json_error("", &error);
