@@ -229,7 +229,7 @@ async fn send(
 ) -> bool {
     let (kind, data) = match event {
         Ok(event) => (kind, serde_json::to_string(&event).unwrap_or_default()),
-        // The reader is too slow, and is told how many events it has missed.
+        // The reader is too slow. This event says how many events it has missed.
         Err(RecvError::Lagged(missed)) => ("missed", missed.to_string()),
         Err(RecvError::Closed) => return false,
     };

@@ -50,7 +50,7 @@ pub struct Overview {
 pub struct Entry {
     /// The name.
     pub name: String,
-    /// What there is to say about it, for example `4 shards`; may be empty.
+    /// A detail, for example `4 shards`; may be empty.
     pub detail: String,
 }
 

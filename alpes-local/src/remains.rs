@@ -1,4 +1,4 @@
-//! What a killed runtime still holds for a moment.
+//! Waits for the port and the lock that a killed runtime still holds for a moment.
 //!
 //! Each process of a function begins as a copy of the runtime, with the runtime's port and the lock on its data, until
 //! the function's program replaces the copy. `kill -9` of the runtime does not end such a copy. So the next runtime

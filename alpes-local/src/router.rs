@@ -24,7 +24,7 @@ use crate::{
 
 pub use signature::Credential;
 
-/// What a request is for.
+/// The target of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum For {
     /// An operation of a service with a JSON protocol.
@@ -111,7 +111,7 @@ const TARGETS: [(&str, Service, &str); 9] = [
 /// The versions in the paths of Lambda's REST API.
 const LAMBDA_VERSIONS: [&str; 3] = ["2015-03-31", "2017-10-31", "2019-09-25"];
 
-/// What the router knows about the runtime.
+/// The state of the runtime that the router needs.
 #[derive(Clone, Copy, Debug)]
 pub struct Known<'a> {
     /// The mounts.
@@ -232,7 +232,7 @@ fn is_end_or_path(rest: &str) -> bool {
     rest.is_empty() || rest.starts_with('/')
 }
 
-/// Some SDKs speak CBOR to Kinesis and other services, unless they are told not to.
+/// Some SDKs speak CBOR to Kinesis and other services, unless a setting forbids it.
 fn check_encoding(request: &Request) -> Result<(), Refused> {
     let content_type = request.header("content-type").unwrap_or_default();
     let is_cbor = content_type.starts_with("application/x-amz-cbor")

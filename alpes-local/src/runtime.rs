@@ -83,7 +83,7 @@ impl Folder {
         })
     }
 
-    /// Removes a temporary folder. What cannot be deleted stays in the system's folder of temporary files.
+    /// Removes a temporary folder. Files that cannot be deleted stay in the system's folder of temporary files.
     fn remove(&self) {
         if self.temporary {
             let _ = fs::remove_dir_all(&self.path);
@@ -181,7 +181,7 @@ impl Runtime {
         Plan::read(&texts, stack, parameters).map_err(|error| error.to_string())
     }
 
-    /// What is deployed.
+    /// The plan that is deployed.
     pub fn deployed(&self) -> Arc<Plan> {
         let deployed = self.deployed.read();
         deployed.unwrap_or_else(PoisonError::into_inner).clone()
@@ -199,7 +199,7 @@ impl Runtime {
         self.folder.path.join("logs")
     }
 
-    /// What a person reads when the runtime is up.
+    /// The text that a person reads when the runtime is up.
     #[must_use]
     pub fn welcome(&self) -> String {
         let deployed = self.deployed();

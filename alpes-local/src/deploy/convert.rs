@@ -1,4 +1,4 @@
-//! What a plan has, in the form in which the services take it.
+//! Converts the resources of a plan to the forms that the services take.
 
 use std::{
     collections::BTreeMap,

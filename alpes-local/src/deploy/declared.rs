@@ -1,4 +1,5 @@
-//! What deployments asked for, so that the next one changes what differs and removes what is gone from the templates.
+//! The resources that deployments asked for. So the next deployment changes the resources that differ, and removes
+//! those that are gone from the templates.
 
 use std::collections::BTreeSet;
 
@@ -17,7 +18,7 @@ const SCHEMA: &str = "CREATE TABLE IF NOT EXISTS deploy_resource (
 /// A resource as a template asks for it.
 pub struct Asked {
     pub kind: Kind,
-    /// What tells the resource from others of its kind.
+    /// The key of the resource among those of its kind.
     pub id: String,
     /// Everything that the template asks for, as JSON.
     pub properties: String,

@@ -45,7 +45,7 @@ pub struct Function {
     pub architecture: Architecture,
     /// The size of `/tmp` in MB.
     pub ephemeral_mb: u32,
-    /// What happens with asynchronous invocations.
+    /// The settings of asynchronous invocations.
     pub asynchronous: Asynchronous,
 }
 
@@ -134,7 +134,7 @@ pub(super) fn serverless(
     })
 }
 
-/// What functions of both kinds have in common.
+/// The properties that functions of both kinds have in common.
 fn function(
     set: &Properties<'_>,
     code: &str,

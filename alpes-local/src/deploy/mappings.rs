@@ -44,7 +44,7 @@ pub struct QueueMapping {
     pub report_batch_item_failures: bool,
     /// The most batches at once: 2 to 1,000; `None` for no limit of the mapping.
     pub maximum_concurrency: Option<u32>,
-    /// The patterns of which a message must match one; empty for all messages.
+    /// The filter patterns: a message must match one of them. Empty for all messages.
     pub filters: Vec<String>,
     /// True if the mapping reads at once.
     pub enabled: bool,

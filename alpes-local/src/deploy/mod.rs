@@ -1,8 +1,8 @@
 //! Templates: what they ask for, and the deployment.
 //!
 //! [`Plan::read`] turns templates into typed lists of resources. It refuses whatever this runtime does not know, with
-//! the line of the template, so that nothing is silently left out. What has no meaning here, for example alarms, is
-//! listed in [`Plan::without_meaning`].
+//! the line of the template, so that nothing is silently left out. Everything without meaning here, for example an
+//! alarm, is listed in [`Plan::without_meaning`].
 
 mod aliases;
 mod apis;

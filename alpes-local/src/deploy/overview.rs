@@ -1,4 +1,4 @@
-//! What a plan has, for the page at the root.
+//! The resources of a plan, for the page at the root.
 
 use super::{Mode, Plan};
 use crate::{

@@ -56,7 +56,7 @@ pub struct Plan {
     pub log_groups: Vec<String>,
     /// The outputs of all templates.
     pub outputs: Vec<Output>,
-    /// What has no meaning in this runtime: each kind of resource and each property once, with its number of
+    /// Everything without meaning in this runtime: each kind of resource and property once, with its number of
     /// occurrences, for example `AWS::CloudWatch::Alarm (27)`.
     pub without_meaning: Vec<String>,
 }

@@ -121,7 +121,7 @@ fn add_policies(
     Ok(())
 }
 
-/// What an object in `Policies` stands for.
+/// The kind of an object in `Policies`.
 enum Meant<'a> {
     Document(Value),
     /// A policy template for a service that this runtime does not have.

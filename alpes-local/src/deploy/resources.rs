@@ -15,7 +15,7 @@ use crate::{error::AwsError, services::Services};
 pub trait Resource: Send + Sync {
     fn kind(&self) -> Kind;
 
-    /// What tells the resource from others of its kind.
+    /// The key of the resource among those of its kind.
     fn id(&self) -> String;
 
     /// Everything that the template asks for, as JSON. A resource is changed when this is another text than before.
@@ -96,7 +96,7 @@ impl Kind {
         }
     }
 
-    /// Removes a resource, unless it has data: then it stays. What is gone already counts as removed.
+    /// Removes a resource, unless it has data: then it stays. A resource that is gone already counts as removed.
     pub async fn remove(self, id: &str, services: &Services) -> Result<(), AwsError> {
         let removed = match self {
             Self::Mapping => events::remove_mapping(id, services).await,

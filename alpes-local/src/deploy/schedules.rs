@@ -118,7 +118,7 @@ pub(super) fn schedule_of_event(
     Ok(())
 }
 
-/// What schedules of EventBridge Scheduler have in common.
+/// The properties that schedules of EventBridge Scheduler have in common.
 fn scheduler(
     set: &Properties<'_>,
     name: String,

@@ -1,4 +1,4 @@
-//! What ends by itself: items with a time to live, records of streams, tokens.
+//! Expiry: items with a time to live, records of streams, tokens.
 
 use std::{sync::Arc, time::Duration};
 

@@ -16,7 +16,7 @@ pub(super) struct ItemId {
     pub key: Vec<String>,
 }
 
-/// What holds an item.
+/// The kind of request that holds an item.
 enum Hold {
     /// This many writes outside of transactions: they do not conflict with each other.
     Writes(usize),

@@ -1,4 +1,4 @@
-//! What can be compared of two tables: one that a template wants, and one that is there.
+//! The comparison of two tables: one that a template wants, and one that exists.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use crate::error::AwsError;
 
-/// What can be compared of a `CreateTable` request and of a table's description.
+/// The comparable parts of a `CreateTable` request and of a table's description.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct Table {
@@ -93,7 +93,7 @@ struct ClassSummary {
     table_class: String,
 }
 
-/// What makes an index another index: its keys with their types, and what it projects.
+/// The identity of an index: its keys with their types, and its projection.
 pub(super) type IndexShape<'a> = (Vec<(&'a Key, Option<&'a str>)>, &'a Projection);
 
 /// Indexes by name.
@@ -139,7 +139,7 @@ impl Table {
         indexes.collect()
     }
 
-    /// What the enabled stream shows.
+    /// The view type of the enabled stream.
     pub fn stream(&self) -> Option<&str> {
         let stream = self.stream_specification.as_ref();
         let enabled = stream.filter(|stream| stream.stream_enabled)?;

@@ -1,4 +1,4 @@
-//! What a function answers, as an HTTP answer.
+//! A function's answer, as an HTTP answer.
 
 use std::collections::BTreeMap;
 

@@ -36,7 +36,7 @@ const LONGEST_TTL: u64 = 3_600;
 pub(super) struct Authorizer {
     function: String,
     kind: AuthorizerKind,
-    /// What tells callers apart. If a request lacks one of them, the function is not called.
+    /// The identity sources, which tell callers apart. If a request lacks one of them, the function is not called.
     identity: Vec<Source>,
     /// Zero: no answer is kept.
     ttl: Duration,
@@ -111,7 +111,7 @@ impl Authorizer {
         Ok(context)
     }
 
-    /// What tells the caller apart.
+    /// The values of the identity sources.
     fn identify(&self, call: &Call<'_>) -> Result<Vec<String>, Refusal> {
         let variables = Variables::of(call);
         let values = self.identity.iter().map(|source| source.value(&variables));
@@ -211,7 +211,7 @@ fn unauthorized() -> Refusal {
     Refusal::of(Kind::Unauthorized, "Unauthorized")
 }
 
-/// What a function tells about a caller: the principal, and a map whose values become texts. `None` if the principal is
+/// A function's answer about a caller: the principal, and a map whose values become texts. `None` if the principal is
 /// missing, or if a value is neither text, number nor truth value.
 fn context(answer: &Value) -> Option<Map<String, Value>> {
     let mut context = Map::new();

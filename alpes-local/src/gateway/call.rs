@@ -29,7 +29,7 @@ pub(super) struct Call<'a> {
     pub(super) trace: String,
     /// `None` until a route is found.
     pub(super) route: Option<Found<'a>>,
-    /// What a Lambda authorizer said about the caller.
+    /// The answer of a Lambda authorizer about the caller.
     pub(super) authorizer: Option<Map<String, Value>>,
     at: Timestamp,
     /// The access key of a caller that had to sign.

@@ -42,7 +42,7 @@ pub(super) fn authorizer(call: &Call<'_>) -> Value {
     event.into()
 }
 
-/// What both kinds of events have. `empty` stands for a map without entries.
+/// The members that both kinds of events have. `empty` stands for a map without entries.
 fn request(call: &Call<'_>, empty: &Value) -> Map<String, Value> {
     let headers = Values::of_headers(call);
     let query = Values::of_query(call.request);

@@ -10,14 +10,14 @@ use crate::{error::AwsError, names::FunctionName};
 /// How long API Gateway waits for a function by default.
 const DEFAULT_TIMEOUT: u64 = 29_000;
 
-/// What answers a method, and who may call it.
+/// The integration of a method, and its authorization.
 #[derive(Debug)]
 pub(super) struct Integration {
     pub(super) authorization: Authorization,
     pub(super) target: Target,
 }
 
-/// What answers a method.
+/// The integration of a method.
 #[derive(Debug)]
 pub(super) enum Target {
     Function(Function),

@@ -2,14 +2,14 @@
 
 use serde_json::Value;
 
-/// What callers do at an API, as policies name it.
+/// The action of callers at an API, as policies name it.
 const ACTION: &str = "execute-api:invoke";
 
 /// A policy: which methods its principal may call.
 #[derive(Debug)]
 pub(super) struct Policy(Vec<Statement>);
 
-/// What a policy says about a method.
+/// The decision of a policy about a method.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Decision {
     /// A statement allows it, and none denies it.

@@ -130,7 +130,7 @@ impl Refusal {
         self.status
     }
 
-    /// What templates know about the refusal as `$context.error`.
+    /// The values that templates read from `$context.error`.
     fn error(&self) -> Value {
         let quoted = Value::from(self.message.clone()).to_string();
         json!({

@@ -29,7 +29,7 @@ impl Resource {
         }
     }
 
-    /// What answers this method: the integration of the method itself, or else that of `ANY`.
+    /// The integration for this method: that of the method itself, or otherwise that of `ANY`.
     pub(super) fn method(&self, method: &Method) -> Option<&Integration> {
         let method = METHODS.into_iter().find(|known| *known == method)?;
         let methods = &self.methods;

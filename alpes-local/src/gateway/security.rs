@@ -1,4 +1,4 @@
-//! Who may call a method: security schemes and what methods ask for.
+//! Authorization of methods: security schemes, and the schemes that methods require.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -10,7 +10,7 @@ use super::{
 };
 use crate::error::AwsError;
 
-/// Who may call a method.
+/// The authorization of a method.
 #[derive(Clone, Debug)]
 pub(super) enum Authorization {
     /// Everybody.
@@ -47,7 +47,7 @@ impl Security {
         Ok(Self(read.collect::<Result<_, AwsError>>()?))
     }
 
-    /// What an operation asks for, by `x-amazon-apigateway-auth` or by `security`.
+    /// The authorization that an operation requires, by `x-amazon-apigateway-auth` or by `security`.
     pub(super) fn of(&self, operation: &Value, place: &Place) -> Result<Authorization, AwsError> {
         let auth = &operation["x-amazon-apigateway-auth"];
         let kind = &auth["type"];

@@ -48,7 +48,7 @@ const FILTER_TYPES: &[(&str, FilterType)] = &[
     ("FROM_TIMESTAMP", FilterType::FromTime),
 ];
 
-/// What to list. It is also the contents of `NextToken`.
+/// The shards to list. It is also the contents of `NextToken`.
 #[derive(Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 struct Listing {

@@ -1,4 +1,4 @@
-//! What other parts of the runtime do with streams, without requests.
+//! The functions by which other parts of the runtime use streams, without requests.
 
 use std::time::Duration;
 
@@ -68,7 +68,7 @@ pub struct ShardStatus {
 /// In all these functions `stream` is a stream's name or its ARN.
 impl Kinesis {
     /// Creates a stream, or changes it to have this mode, retention, count of open shards (if it is provisioned) and at
-    /// least these consumers. What is right already stays as it is.
+    /// least these consumers. Settings that are right already stay as they are.
     ///
     /// # Errors
     ///

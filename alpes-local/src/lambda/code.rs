@@ -125,7 +125,7 @@ impl CodeFolder {
             }
             Ok(placed)
         });
-        // What is left of an attempt that put nothing in place is removed with the next sweep at the latest.
+        // The leftovers of an attempt that put nothing in place are removed with the next sweep at the latest.
         let _ = fs::remove_dir_all(&part);
         placed
     }

@@ -1,4 +1,4 @@
-//! What happens in Lambda, for those who watch.
+//! The events of Lambda, for watchers.
 
 use serde::Serialize;
 
@@ -83,7 +83,7 @@ pub struct SandboxInfo {
     pub pid: u32,
     /// The log stream.
     pub log_stream: String,
-    /// What it does.
+    /// The current state.
     pub state: SandboxState,
     /// Since when it does that, in milliseconds since 1970.
     pub since: u64,
@@ -93,7 +93,7 @@ pub struct SandboxInfo {
     pub memory_bytes: u64,
 }
 
-/// What a sandbox does.
+/// The state of a sandbox.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(
     tag = "state",

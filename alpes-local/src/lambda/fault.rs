@@ -17,11 +17,11 @@ pub(super) struct Fault {
     pub(super) error_type: String,
     /// The error document.
     pub(super) document: Bytes,
-    /// What the log says of it; nothing if the function returned the error.
+    /// The log line; nothing if the function returned the error.
     pub(super) notice: Option<Notice>,
 }
 
-/// What the log says of a failure.
+/// The log line of a failure.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Notice {
     /// The lines before `END`.

@@ -22,7 +22,7 @@ const SETTLED: Duration = Duration::from_secs(2);
 /// The digest of one folder of code.
 #[derive(Serialize, Deserialize)]
 struct Entry {
-    /// What the file system said of the files.
+    /// The file system's description of the files.
     mark: Vec<u8>,
     sha256: Vec<u8>,
     size: u64,
@@ -77,7 +77,7 @@ impl Known {
     }
 }
 
-/// What the file system says of the files; `None` if one of them was written a moment ago.
+/// The file system's description of the files; `None` if one of them was written a moment ago.
 fn mark(folder: &Path, files: &[PathBuf]) -> io::Result<Option<Vec<u8>>> {
     let mut context = Context::new(&SHA256);
     for file in files {

@@ -63,7 +63,7 @@ pub struct Lambda {
     inner: Arc<Inner>,
 }
 
-/// What Lambda shares with its sandboxes, which hold it only as long as they run.
+/// The state that Lambda shares with its sandboxes, which hold it only as long as they run.
 struct Inner {
     store: Arc<Store>,
     logs: Arc<Logs>,

@@ -1,6 +1,6 @@
 //! Which sandbox runs which invocation.
 //!
-//! Each function has a lane: idle sandboxes, of which the last used runs first, or waiting invocations, of which the
+//! Each function has a lane: idle sandboxes, where the last used runs first, or waiting invocations, where the
 //! first come runs first. A lane never has both. For each waiting invocation a start of a sandbox is asked for; but a
 //! sandbox that becomes free earlier takes the invocation.
 
@@ -37,7 +37,7 @@ pub(super) struct Short(pub(super) usize);
 
 struct Lane {
     deployment: Arc<Deployment>,
-    /// Earlier states of the function, some of which sandboxes may still run.
+    /// Earlier states of the function, which sandboxes may still run.
     earlier: Vec<Weak<Deployment>>,
     in_flight: Arc<AtomicU32>,
     waiting: VecDeque<Invocation>,
@@ -53,7 +53,7 @@ struct Idle {
     give: oneshot::Sender<Invocation>,
 }
 
-/// What a free sandbox does next.
+/// The next act of a free sandbox.
 pub(super) enum Next {
     /// It runs an invocation.
     Run(Invocation),
@@ -158,7 +158,7 @@ impl Pool {
         Some(lane.deployment.clone())
     }
 
-    /// What a sandbox does that has initialised (`first`) or ended an invocation.
+    /// The next act of a sandbox that has initialised (`first`) or ended an invocation.
     pub(super) fn next(&self, deployment: &Deployment, sandbox: u64, first: bool) -> (Next, Short) {
         let mut lanes = self.lanes();
         let Some(lane) = lanes.get_mut(&deployment.spec.name) else {

@@ -1,4 +1,4 @@
-//! What Lambda says about the names by which callers name functions.
+//! Lambda's rules and errors for the names of functions.
 
 use super::limits::violated;
 use crate::{error::AwsError, names::FunctionName};

@@ -19,7 +19,7 @@ pub(super) fn end(request_id: &str) -> String {
     format!("END RequestId: {request_id}\n")
 }
 
-/// What `REPORT` says.
+/// The values of the line `REPORT`.
 pub(super) struct Report<'a> {
     pub(super) request_id: &'a str,
     pub(super) duration: Duration,

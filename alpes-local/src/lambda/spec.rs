@@ -1,4 +1,4 @@
-//! What a function is: its code, its settings, and AWS's limits on them.
+//! The definition of a function: its code, its settings, and AWS's limits on them.
 
 use std::{collections::BTreeMap, path::PathBuf};
 
@@ -37,7 +37,7 @@ pub struct FunctionSpec {
     pub architecture: Architecture,
     /// The size of `/tmp` in MB: 512 to 10,240. It is reported, and not enforced.
     pub ephemeral_mb: u32,
-    /// What becomes of asynchronous invocations.
+    /// The settings of asynchronous invocations.
     pub asynchronous: Asynchronous,
     /// The aliases by name, each with its version: `1` or `$LATEST`. Both versions run the same code, since only the
     /// newest code is kept.
@@ -45,7 +45,7 @@ pub struct FunctionSpec {
     pub aliases: BTreeMap<String, String>,
 }
 
-/// The code of a function: files, one of which is the program `bootstrap`.
+/// The code of a function: files, among them the program `bootstrap`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Code {
     /// A folder. Its files are copied, so that the function does not change when the folder does.
@@ -68,7 +68,7 @@ pub enum Architecture {
     Arm64,
 }
 
-/// What becomes of asynchronous invocations.
+/// The settings of asynchronous invocations.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Asynchronous {
     /// The most retries after a failed invocation: 0 to 2.

@@ -1,4 +1,4 @@
-//! What watchers see of Lambda: the sandboxes, and a feed of events.
+//! The view of watchers: the sandboxes, and a feed of events.
 
 use std::{
     collections::BTreeMap,
@@ -112,7 +112,7 @@ impl Watch {
         });
     }
 
-    /// Tells watchers of an event. Without watchers nobody is told.
+    /// Sends an event to all watchers, if there are any.
     pub(super) fn tell(&self, event: LambdaEvent) {
         let _ = self.feed.send(event);
     }

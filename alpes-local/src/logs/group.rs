@@ -52,7 +52,7 @@ pub(super) struct Stream {
     pub(super) span: Option<Span>,
 }
 
-/// What a stream's events span.
+/// The span of a stream's events.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Span {
     /// The earliest event's time.

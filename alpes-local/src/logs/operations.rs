@@ -93,7 +93,7 @@ fn put_retention(logs: &Logs, request: &Retention) -> Result<Value, AwsError> {
     Ok(json!({}))
 }
 
-/// What the store knows about a group.
+/// A group, as it is stored.
 struct Described {
     name: String,
     created: u64,

@@ -1,4 +1,4 @@
-//! What the operations are asked. A field that is not here is refused.
+//! The requests of the operations. A field that is not here is refused.
 
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::Value;

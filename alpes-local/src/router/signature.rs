@@ -1,4 +1,4 @@
-//! What a signature says about its request. Signatures themselves are not checked.
+//! Reads the key and the service of a signature. Signatures themselves are not checked.
 
 use crate::http::Request;
 

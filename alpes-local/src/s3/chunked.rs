@@ -12,7 +12,7 @@ pub(super) struct Decoded {
     pub trailers: Vec<(String, String)>,
 }
 
-/// Decodes a body of chunks `SIZE[;chunk-signature=…]\r\n BYTES \r\n`, of which the last is empty and is followed by
+/// Decodes a body of chunks `SIZE[;chunk-signature=…]\r\n BYTES \r\n`. The last chunk is empty and is followed by
 /// the trailers. Signatures are not checked.
 pub(super) fn decode(body: &Bytes) -> Result<Decoded, AwsError> {
     let mut rest = body.clone();

@@ -26,7 +26,7 @@ const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'*')
     .remove(b'/');
 
-/// What a client wants to see.
+/// The parameters of a listing.
 struct Wish {
     prefix: String,
     delimiter: String,

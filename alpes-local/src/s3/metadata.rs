@@ -69,7 +69,7 @@ const OF_COPIES: [&str; 7] = [
     "x-amz-metadata-directive",
     "x-amz-source-expected-bucket-owner",
 ];
-/// Headers of which one value, the first, changes nothing. Others are refused.
+/// Headers with the values that change nothing. Other values are refused.
 const SINGLE_VALUES: [(&str, &[&str]); 3] = [
     ("x-amz-acl", &["private", "bucket-owner-full-control"]),
     ("x-amz-object-ownership", &["BucketOwnerEnforced"]),

@@ -20,7 +20,7 @@ use crate::{
     names::{ACCOUNT, REGION, arn},
 };
 
-/// The most by which an invocation may be late. What was due before, while the computer was suspended, is lost.
+/// The most by which an invocation may be late. An older invocation, due while the computer was suspended, is lost.
 const LATENESS: SignedDuration = SignedDuration::from_mins(1);
 /// The pause before rules are read again after the store could not be read.
 const STORE_PAUSE: Duration = Duration::from_secs(1);

@@ -61,7 +61,7 @@ pub enum ScheduleSource {
 }
 
 impl Schedule {
-    /// What tells the schedule from all others: the name of a rule, and `group/name` of a schedule of EventBridge
+    /// The key of the schedule: the name of a rule, and `group/name` of a schedule of EventBridge
     /// Scheduler. No rule has a slash in its name.
     #[must_use]
     pub fn key(&self) -> String {

@@ -27,7 +27,7 @@ pub(super) struct Delivery<'a> {
     pub order: Option<&'a Order>,
 }
 
-/// What a delivery has to wake after its commit.
+/// The receiver to wake after the commit of a delivery.
 pub(super) enum Woken {
     /// The queue with this ARN.
     Queue(String),

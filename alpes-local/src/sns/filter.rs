@@ -11,14 +11,14 @@ use crate::sqs::MessageAttributes;
 const MOST_KEYS: usize = 5;
 const MOST_COMBINATIONS: usize = 150;
 
-/// What a policy looks at.
+/// The part of a message that a policy looks at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Scope {
     Attributes,
     Body,
 }
 
-/// A policy: at least one of its branches must match. A branch has conditions for fields, each of which must have a
+/// A policy: at least one of its branches must match. A branch has conditions for fields, and each field must have a
 /// value that meets one of them. Only `$or` makes more than one branch.
 #[derive(Debug)]
 pub(super) struct Filter {

@@ -133,7 +133,7 @@ impl Sns {
     }
 }
 
-/// What the publisher of a message learns.
+/// The answer to the publisher of a message.
 fn shown(accepted: &Accepted) -> String {
     let sequence = accepted.order.iter().map(|order| &order.sequence);
     let sequence = sequence.map(|sequence| xml_element("SequenceNumber", sequence));

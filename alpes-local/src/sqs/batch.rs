@@ -1,4 +1,4 @@
-//! Requests with several entries, of which each succeeds or fails for itself.
+//! Requests with several entries. Each entry succeeds or fails for itself.
 
 use std::collections::BTreeSet;
 

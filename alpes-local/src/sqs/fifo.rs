@@ -70,7 +70,7 @@ impl Fifo {
         Ok(rules)
     }
 
-    /// What a queue accepts: a message that the sender has given a group. `id` is the id of the message if it is new.
+    /// A message with a group, as the check for duplicates takes it. `id` is the id of the message if it is new.
     pub fn candidate<'a>(
         self,
         queue: &'a Queue,

@@ -37,7 +37,7 @@ struct Receive {
     attempt: Option<String>,
 }
 
-/// What a receiver asks for.
+/// The parameters of a receive.
 struct Wish {
     most: usize,
     /// Milliseconds for which the messages are hidden; `None` for the queue's own time.
@@ -46,7 +46,7 @@ struct Wish {
     wait: Option<Duration>,
 }
 
-/// What a receive has found.
+/// The result of a receive.
 #[derive(Default)]
 struct Found {
     messages: Vec<Message>,

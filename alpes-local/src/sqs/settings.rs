@@ -76,7 +76,7 @@ pub(super) struct Settings {
     pub wait: u64,
     /// The largest message in bytes, with its attributes.
     pub maximum_size: usize,
-    /// What happens to messages that were received too often.
+    /// The redrive of messages that were received too often.
     pub redrive: Option<Redrive>,
     /// The rules of a FIFO queue; `None` for a standard queue.
     pub fifo: Option<Fifo>,

@@ -180,7 +180,7 @@ impl Ssm {
     }
 }
 
-/// What values and descriptions of a parameter share.
+/// The members that values and descriptions of a parameter share.
 fn common(parameter: &Parameter) -> Value {
     json!({
         "Name": parameter.name,

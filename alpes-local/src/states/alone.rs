@@ -1,7 +1,7 @@
 //! A state by itself, with the data that passes through it.
 //!
 //! A [`Run`] tells which states it enters and leaves, and not with which data. So a history runs each state a second
-//! time, by itself: a machine of three states, of which the first hands the data to the state in question, and the last
+//! time, by itself: a machine of three states. The first hands the data to the state in question, and the last
 //! succeeds with the state's output.
 
 use std::{collections::HashMap, sync::Arc};

@@ -23,7 +23,7 @@ CREATE TABLE IF NOT EXISTS states_journal (
 ) WITHOUT ROWID;
 ";
 
-/// What happened to an execution from outside.
+/// An input of an execution from outside.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Input {
     /// The execution was started.

@@ -1,4 +1,4 @@
-//! What the tests share.
+//! The parts that the tests share.
 
 use std::{
     path::PathBuf,
@@ -81,7 +81,7 @@ impl World {
         self.root.join("probe.jsonl")
     }
 
-    /// What the probe has noted, one value an invocation.
+    /// The notes of the probe, one value an invocation.
     pub(crate) fn noted(&self) -> Vec<Value> {
         let text = std::fs::read_to_string(self.file()).unwrap_or_default();
         text.lines()

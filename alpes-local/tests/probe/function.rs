@@ -137,7 +137,7 @@ impl Runtime {
     }
 }
 
-/// What orders have made the process keep.
+/// The memory that orders have made the process keep.
 #[derive(Default)]
 struct Hoard(Vec<Vec<u8>>);
 
@@ -233,7 +233,7 @@ fn failure(error_type: &str, message: &str) -> Value {
     json!({ "errorType": error_type, "errorMessage": message })
 }
 
-/// What a record of a stream or of a queue holds; null if it is no JSON.
+/// The contents of a record of a stream or of a queue; null if it is no JSON.
 fn content(record: &Value) -> Value {
     let data = record.pointer("/kinesis/data").and_then(Value::as_str);
     let text = match data {
@@ -247,7 +247,7 @@ fn content(record: &Value) -> Value {
     serde_json::from_slice(&text).unwrap_or_default()
 }
 
-/// What identifies a record in a report of failures.
+/// The identifier of a record in a report of failures.
 fn identifier(record: &Value) -> &Value {
     let places = [
         "/kinesis/sequenceNumber",

@@ -1,4 +1,4 @@
-//! What must be true after the crashes, beyond what sagas, seats, view, log and archive say of each other.
+//! Checks after the crashes, beyond the agreement of sagas, seats, view, log and archive.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,4 +1,4 @@
-//! What has data: log groups, buckets, streams, tables, keys and parameters.
+//! Resources with data: log groups, buckets, streams, tables, keys and parameters.
 
 use async_trait::async_trait;
 use serde_json::json;

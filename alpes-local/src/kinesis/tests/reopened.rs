@@ -1,4 +1,4 @@
-//! What is there again after the store was closed.
+//! Streams are there again after the store was closed.
 
 use super::*;
 

@@ -88,7 +88,7 @@ fn arn(destination: Option<Destination>) -> Option<String> {
     arn.filter(|arn| !arn.is_empty())
 }
 
-/// What becomes of a function's asynchronous invocations. A function with AWS's defaults has no configuration.
+/// The settings of a function's asynchronous invocations. A function with AWS's defaults has no configuration.
 pub(super) fn event_invoke_config(
     inner: &Inner,
     reference: &FunctionName,

@@ -172,7 +172,7 @@ pub(super) fn alias(function: &Deployment, name: &str, version: &str) -> Value {
     })
 }
 
-/// What becomes of a function's asynchronous invocations.
+/// The settings of a function's asynchronous invocations.
 pub(super) fn event_invoke_config(function: &Deployment) -> Value {
     let asynchronous = &function.spec.asynchronous;
     let destination = |arn: &Option<String>| -> Map<String, Value> {

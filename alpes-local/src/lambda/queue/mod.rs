@@ -36,7 +36,7 @@ const AT_ONCE: usize = 10;
 /// The wait after the store has failed.
 const STORE_FAILED: Duration = Duration::from_secs(1);
 
-/// What the queue has in memory.
+/// The part of the queue that is in memory.
 #[derive(Default)]
 pub(super) struct Queue {
     /// The ids of the entries that are being tried, by function.

@@ -1,4 +1,4 @@
-//! What follows from an attempt at an asynchronous invocation.
+//! The consequences of an attempt at an asynchronous invocation.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use crate::{
     time::{at_millis, iso_millis},
 };
 
-/// What follows from an attempt.
+/// The consequence of an attempt.
 #[derive(Debug, PartialEq)]
 pub(super) enum Settlement {
     /// The entry is tried again at this time, in milliseconds since 1970, with these counts.
@@ -66,7 +66,7 @@ impl Attempt<'_> {
         self.done(Condition::EventAgeExceeded, self.entry.failures + 1, None)
     }
 
-    /// What follows from the result of the attempt.
+    /// The consequence of the result of the attempt.
     pub(super) fn settle(&self, result: &Result<Invoked, AwsError>) -> Settlement {
         match result {
             Ok(invoked) if invoked.failure.is_none() => {

@@ -1,4 +1,4 @@
-//! What a function's process prints: it goes to the function's log, line by line, as it comes.
+//! The output of a function's process, which goes to the function's log, line by line, as it comes.
 
 use std::{
     io::{ErrorKind, PipeReader, Read},
@@ -82,8 +82,8 @@ impl Output {
         }
     }
 
-    /// Writes everything that the process has printed so far to the log, also a line without its end. What the process
-    /// prints meanwhile is left to [`Self::pump`].
+    /// Writes everything that the process has printed so far to the log, also a line without its end. Output
+    /// that the process prints meanwhile is left to [`Self::pump`].
     pub(super) fn drain(&self) {
         let mut state = self.state();
         let mut chunk = vec![0; CHUNK];

@@ -38,7 +38,7 @@ pub(super) struct Process {
     ended: bool,
 }
 
-/// What a process does next.
+/// The next act of a process.
 pub(super) enum Happening {
     /// It calls the Runtime API.
     Called(Call),

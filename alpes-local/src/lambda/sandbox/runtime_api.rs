@@ -14,13 +14,13 @@ use crate::{
 
 /// A request of the process.
 pub(super) struct Call {
-    /// What it asks.
+    /// The request.
     pub(super) ask: Ask,
     /// Takes the answer.
     pub(super) reply: oneshot::Sender<Response>,
 }
 
-/// What the process asks.
+/// A request of the process.
 pub(super) enum Ask {
     /// The next invocation.
     Next,

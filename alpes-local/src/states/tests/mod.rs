@@ -42,7 +42,7 @@ impl Drop for Folder {
     }
 }
 
-/// Functions that take 100 ms. What they answer follows from their name and payload.
+/// Functions that take 100 ms. Their answer follows from their name and payload.
 #[derive(Default)]
 struct Functions(Mutex<Vec<String>>);
 

@@ -56,7 +56,7 @@ impl Local {
         json(answer).await
     }
 
-    /// What the admin API shows.
+    /// The answer of the admin API.
     pub async fn admin(&self, path: &str) -> Value {
         let path = format!("/_alpes/{path}");
         json(self.send(Method::GET, &path, "", &[], String::new()).await).await

@@ -10,7 +10,7 @@ use crate::{
     node::{Entry, Node},
 };
 
-/// What a parameter's declaration may have.
+/// The fields that a parameter's declaration may have.
 const KNOWN: [&str; 11] = [
     "Type",
     "Default",

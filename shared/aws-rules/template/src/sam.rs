@@ -1,4 +1,4 @@
-//! What SAM adds to a template before `CloudFormation` reads it: global settings, and resources that others imply.
+//! SAM's additions to a template before `CloudFormation` reads it: global settings, and resources that others imply.
 
 use crate::{
     node::{Data, Entry, Node},

@@ -39,7 +39,7 @@ pub(crate) struct Scope<'a> {
     pub trail: Trail,
 }
 
-/// What is being resolved. It shows when a value depends on itself.
+/// The names that are being resolved. They show when a value depends on itself.
 #[derive(Default)]
 pub(crate) struct Trail {
     busy: RefCell<BTreeSet<String>>,
