@@ -14,6 +14,18 @@ pub(super) fn required<'a>(form: &'a Form, name: &str) -> Result<&'a str, AwsErr
         .ok_or_else(|| invalid(&format!("{name} Reason: no value for required parameter")))
 }
 
+/// The required parameter with this name, which must have the form of an ARN.
+pub(super) fn required_arn<'a>(form: &'a Form, name: &str) -> Result<&'a str, AwsError> {
+    let arn = required(form, name)?;
+    let elements = arn.split(':').count();
+    if elements < 6 {
+        return Err(invalid(&format!(
+            "{name} Reason: An ARN must have at least 6 elements, not {elements}"
+        )));
+    }
+    Ok(arn)
+}
+
 /// The prefixes `LIST.1`, `LIST.2`, … of a list, as far as there is a field with this prefix and `probe`.
 pub(super) fn members(form: &Form, list: &str, probe: &str) -> Vec<String> {
     // The form has fewer fields than this.
@@ -44,11 +56,15 @@ pub(super) fn tags(form: &Form) -> Texts {
     map(form, "Tags.member", "Key", "Value")
 }
 
-/// Refuses fields that the action does not have. A known name that ends with a dot stands for all that begin so.
+/// Refuses fields that the action does not have. A known name that ends with a dot stands for all that begin so, and for
+/// an empty list, which has only the name.
 pub(super) fn check(form: &Form, known: &[&str]) -> Result<(), AwsError> {
     let is_known = |name: &str| {
         let mut known = known.iter().chain(&["Action", "Version"]);
-        known.any(|known| name == *known || known.ends_with('.') && name.starts_with(known))
+        known.any(|known| match known.strip_suffix('.') {
+            Some(list) => name == list || name.starts_with(known),
+            None => name == *known,
+        })
     };
     let unknown = form.iter().find(|(name, _)| !is_known(name));
     unknown.map_or(Ok(()), |(name, _)| {

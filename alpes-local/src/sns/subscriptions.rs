@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::{
     Sns,
     answers::{invalid, list, map, not_found},
-    fields::{Texts, attributes, required},
+    fields::{Texts, attributes, required, required_arn},
     fifo,
     filter::{Filter, Scope},
     table::{self, Protocol, Subscription, Topic},
@@ -130,17 +130,17 @@ impl Sns {
         let attributes = attributes(form);
         let made = self.store.write(|transaction| {
             let topic = table::existing_topic(transaction, required(form, "TopicArn")?)?;
-            let known = table::subscription_of(transaction, &topic.name, protocol, endpoint)?;
-            match known {
+            let asked = asked(&topic, protocol, endpoint, &attributes)?;
+            match table::subscription_of(transaction, &topic.name, protocol, endpoint)? {
                 Some(known) => same(&known, &attributes),
-                None => subscribe(transaction, &topic, protocol, endpoint, &attributes),
+                None => save(transaction, &asked),
             }
         })?;
         Ok(xml_element("SubscriptionArn", &made))
     }
 
     pub(super) fn unsubscribe(&self, form: &Form) -> Result<(), AwsError> {
-        let subscription_arn = required(form, "SubscriptionArn")?;
+        let subscription_arn = required_arn(form, "SubscriptionArn")?;
         self.store.write(|transaction| {
             let found = table::find_subscription(transaction, subscription_arn)?;
             found.map_or(Ok(()), |found| {
@@ -203,12 +203,12 @@ impl Sns {
         let protocol = protocol(protocol_name, endpoint)?;
         self.store.write(|transaction| {
             let topic = table::existing_topic(transaction, topic_arn)?;
+            let mut asked = asked(&topic, protocol, endpoint, attributes)?;
             let known = table::subscription_of(transaction, &topic.name, protocol, endpoint)?;
-            let Some(mut known) = known else {
-                return subscribe(transaction, &topic, protocol, endpoint, attributes);
-            };
-            known.attributes.clear();
-            save(transaction, known, attributes)
+            if let Some(known) = known {
+                asked.id = known.id;
+            }
+            save(transaction, &asked)
         })
     }
 
@@ -250,34 +250,30 @@ fn protocol(name: &str, endpoint: &str) -> Result<Protocol, AwsError> {
     }
 }
 
-fn subscribe(
-    transaction: &Transaction<'_>,
+/// A new subscription, checked.
+fn asked(
     topic: &Topic,
     protocol: Protocol,
     endpoint: &str,
     attributes: &Texts,
-) -> Result<String, AwsError> {
+) -> Result<Subscription, AwsError> {
     fifo::check_endpoint(topic, protocol, endpoint)?;
-    let subscription = Subscription {
+    let mut subscription = Subscription {
         id: Uuid::new_v4().to_string(),
         topic: topic.name.clone(),
         protocol,
         endpoint: endpoint.to_owned(),
         attributes: Texts::new(),
     };
-    save(transaction, subscription, attributes)
-}
-
-fn save(
-    transaction: &Transaction<'_>,
-    mut subscription: Subscription,
-    attributes: &Texts,
-) -> Result<String, AwsError> {
     for (name, value) in attributes {
         subscription.set(name, value, OF_SUBSCRIBE)?;
     }
     subscription.check_filter(OF_SUBSCRIBE)?;
-    table::save_subscription(transaction, &subscription)?;
+    Ok(subscription)
+}
+
+fn save(transaction: &Transaction<'_>, subscription: &Subscription) -> Result<String, AwsError> {
+    table::save_subscription(transaction, subscription)?;
     Ok(subscription.arn())
 }
 

@@ -5,7 +5,7 @@ use rusqlite::{Connection, Transaction};
 use super::{
     Sns,
     answers::{invalid, list, map},
-    fields::{Texts, attributes, members, required, tags},
+    fields::{Texts, attributes, members, required, required_arn, tags},
     fifo,
     table::{self, Topic},
 };
@@ -44,7 +44,7 @@ impl Sns {
 
     /// Deletes a topic. A topic that does not exist is no error.
     pub(super) fn delete_topic(&self, form: &Form) -> Result<(), AwsError> {
-        let topic_arn = required(form, "TopicArn")?;
+        let topic_arn = required_arn(form, "TopicArn")?;
         self.store.write(|transaction| {
             fifo::ACCEPTED.forget(transaction, last_part(topic_arn))?;
             table::delete_topic(transaction, last_part(topic_arn))

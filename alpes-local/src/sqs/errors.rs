@@ -84,8 +84,7 @@ pub(super) fn invalid_attribute(name: &str, reason: &str) -> AwsError {
 }
 
 pub(super) fn invalid_receipt(receipt: &str) -> AwsError {
-    AwsError::of(
-        404,
+    AwsError::client(
         "ReceiptHandleIsInvalid",
         format!("The input receipt handle \"{receipt}\" is not a valid receipt handle."),
     )
