@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use crate::{
     error::AwsError,
-    invoke::{Destinations, Invoker},
+    invoke::{Destinations, Document, Invoker},
     s3::S3,
     sns::Sns,
     sqs::Sqs,
@@ -36,7 +36,8 @@ impl ByArn {
 
 #[async_trait]
 impl Destinations for ByArn {
-    async fn deliver(&self, arn: &str, body: String, object_key: &str) -> Result<(), AwsError> {
+    async fn deliver(&self, arn: &str, document: Document) -> Result<(), AwsError> {
+        let body = document.body;
         let service = arn.split(':').nth(2).unwrap_or_default();
         match service {
             "s3" => {
@@ -44,13 +45,14 @@ impl Destinations for ByArn {
                     .strip_prefix("arn:aws:s3:::")
                     .ok_or_else(|| unknown(arn))?;
                 let bytes = Bytes::from(body);
-                self.s3.put(bucket, object_key, bytes, "application/json")?;
+                self.s3
+                    .put(bucket, &document.object_key, bytes, "application/json")?;
             }
             "sqs" => {
-                self.sqs.send(arn, &body)?;
+                self.sqs.send(arn, &body, &document.attributes)?;
             }
             "sns" => {
-                self.sns.publish(arn, &body)?;
+                self.sns.publish(arn, body, document.attributes)?;
             }
             "lambda" => {
                 self.invoker.enqueue(arn, Bytes::from(body)).await?;
@@ -79,7 +81,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::{invoke::Invoked, store::Store};
+    use crate::{invoke::Invoked, sqs::MessageAttribute, store::Store};
 
     /// Remembers the functions that it is to invoke.
     #[derive(Default)]
@@ -98,6 +100,14 @@ mod tests {
 
         fn exists(&self, _: &str) -> bool {
             true
+        }
+    }
+
+    fn document() -> Document {
+        Document {
+            body: "{}".to_owned(),
+            object_key: "a/b".to_owned(),
+            attributes: [("ErrorCode".to_owned(), MessageAttribute::number("200"))].into(),
         }
     }
 
@@ -124,29 +134,34 @@ mod tests {
         .unwrap();
         let function = "arn:aws:lambda:us-east-1:000000000000:function:cleaner";
         for arn in ["arn:aws:s3:::failures", queue, &topic, function] {
-            by_arn.deliver(arn, "{}".to_owned(), "a/b").await.unwrap();
+            by_arn.deliver(arn, document()).await.unwrap();
         }
 
         assert_eq!(s3.get("failures", "a/b").unwrap(), "{}");
         let url = sqs.url("failed");
-        let receive = json!({ "QueueUrl": url, "MaxNumberOfMessages": 10 });
+        let receive = json!({
+            "QueueUrl": url,
+            "MaxNumberOfMessages": 10,
+            "MessageAttributeNames": ["All"],
+        });
         let received = sqs.call("ReceiveMessage", receive).await.unwrap();
-        assert_eq!(received["Messages"].as_array().unwrap().len(), 2);
+        let received = received["Messages"].as_array().unwrap();
+        let codes = received
+            .iter()
+            .map(|message| &message["MessageAttributes"]["ErrorCode"]["StringValue"]);
+        assert_eq!(codes.collect::<Vec<_>>(), ["200", "200"]);
         let called = functions.0.lock().unwrap().clone();
         assert_eq!(called, [(function.to_owned(), Bytes::from("{}"))]);
 
         let events = by_arn.deliver(
             "arn:aws:events:us-east-1:000000000000:event-bus/x",
-            "{}".into(),
-            "",
+            document(),
         );
         assert_eq!(
             events.await.unwrap_err().code,
             "InvalidParameterValueException"
         );
-        let gone = by_arn
-            .deliver("arn:aws:s3:::missing", "{}".into(), "a")
-            .await;
+        let gone = by_arn.deliver("arn:aws:s3:::missing", document()).await;
         assert_eq!(gone.unwrap_err().code, "NoSuchBucket");
         std::fs::remove_dir_all(folder).unwrap();
     }

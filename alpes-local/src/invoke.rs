@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use bytes::Bytes;
 
-use crate::error::AwsError;
+use crate::{error::AwsError, sqs::MessageAttributes};
 
 /// The end of an invocation that reached the function.
 #[derive(Clone, Debug, PartialEq)]
@@ -62,13 +62,24 @@ pub trait Invoker: Send + Sync {
     fn exists(&self, function: &str) -> bool;
 }
 
+/// A document about an invocation.
+#[derive(Debug, PartialEq)]
+pub struct Document {
+    /// The text, which is JSON.
+    pub body: String,
+    /// The object's key if the destination is a bucket.
+    pub object_key: String,
+    /// The attributes of the message if the destination is a queue or a topic.
+    pub attributes: MessageAttributes,
+}
+
 /// Sends a document to a destination: a bucket, queue, topic or function.
 #[async_trait]
 pub trait Destinations: Send + Sync {
-    /// Sends `body` to the resource with this ARN. `object_key` is the object's key if the destination is a bucket.
+    /// Sends `document` to the resource with this ARN.
     ///
     /// # Errors
     ///
     /// If the destination does not exist or refuses the document.
-    async fn deliver(&self, arn: &str, body: String, object_key: &str) -> Result<(), AwsError>;
+    async fn deliver(&self, arn: &str, document: Document) -> Result<(), AwsError>;
 }

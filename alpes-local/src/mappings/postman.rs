@@ -13,7 +13,7 @@ use super::{
     journal::Undelivered,
     status::{Act, Counts},
 };
-use crate::error::AwsError;
+use crate::{error::AwsError, invoke::Document, sqs::MessageAttributes};
 
 /// The pause after the first failed delivery in a row. It doubles with each further failure.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
@@ -63,9 +63,12 @@ async fn deliver_next(core: &Core, destination: &str) -> Result<bool, AwsError> 
         return Ok(false);
     };
     let live = core.live(mapping);
-    let delivery = core
-        .destinations
-        .deliver(destination, report.body, &report.object_key);
+    let document = Document {
+        body: report.body,
+        object_key: report.object_key,
+        attributes: MessageAttributes::new(),
+    };
+    let delivery = core.destinations.deliver(destination, document);
     match (delivery.await, live) {
         (Ok(()), live) => {
             core.journal.remove_report(id)?;

@@ -40,16 +40,16 @@ enum Body {
 }
 
 impl Message {
-    /// A message with a text only.
-    pub fn plain(text: &str) -> Result<Self, AwsError> {
-        check_text(text)?;
+    /// A message without subject, group and deduplication id.
+    pub fn plain(text: String, attributes: MessageAttributes) -> Result<Self, AwsError> {
+        check_text(&text)?;
         Ok(Self {
             id: Uuid::new_v4().to_string(),
             subject: None,
-            attributes: MessageAttributes::new(),
+            attributes,
             group: None,
             deduplication: None,
-            body: Body::Plain(text.to_owned()),
+            body: Body::Plain(text),
         })
     }
 

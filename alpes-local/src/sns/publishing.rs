@@ -20,6 +20,7 @@ use crate::{
     error::AwsError,
     http::{Form, xml_element},
     names::now_millis,
+    sqs::MessageAttributes,
 };
 
 const ENTRIES: &str = "PublishBatchRequestEntries.member";
@@ -61,13 +62,18 @@ impl Sns {
         Ok(format!("<Failed/>{}", list("Successful", successful)))
     }
 
-    /// Publishes a text to a standard topic, and returns the message's id.
+    /// Publishes a text with attributes to a standard topic, and returns the message's id.
     ///
     /// # Errors
     ///
     /// `NotFound` for the topic; `InvalidParameter` for the text. A FIFO topic refuses it, since it has no group.
-    pub fn publish(&self, topic_arn: &str, text: &str) -> Result<String, AwsError> {
-        let message = Message::plain(text)?;
+    pub fn publish(
+        &self,
+        topic_arn: &str,
+        text: String,
+        attributes: MessageAttributes,
+    ) -> Result<String, AwsError> {
+        let message = Message::plain(text, attributes)?;
         message.check_size()?;
         self.send(topic_arn, std::slice::from_ref(&message))?;
         Ok(message.id)

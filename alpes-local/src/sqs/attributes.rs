@@ -28,6 +28,28 @@ pub struct MessageAttribute {
     pub binary_list_values: Option<Vec<String>>,
 }
 
+impl MessageAttribute {
+    /// A text.
+    #[must_use]
+    pub fn text(value: impl Into<String>) -> Self {
+        Self::of("String", value.into())
+    }
+
+    /// A number, in decimal notation.
+    #[must_use]
+    pub fn number(value: impl Into<String>) -> Self {
+        Self::of("Number", value.into())
+    }
+
+    fn of(data_type: &str, value: String) -> Self {
+        Self {
+            data_type: data_type.to_owned(),
+            string_value: Some(value),
+            ..Self::default()
+        }
+    }
+}
+
 /// The attributes of a message, by name.
 pub type MessageAttributes = BTreeMap<String, MessageAttribute>;
 

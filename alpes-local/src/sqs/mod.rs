@@ -137,14 +137,24 @@ impl Sqs {
         }
     }
 
-    /// Sends a message to the standard queue with this ARN, and returns the message's id.
+    /// Sends a message with attributes to the standard queue with this ARN, and returns the message's id.
     ///
     /// # Errors
     ///
     /// `QueueDoesNotExist`, or if the queue refuses the message. A FIFO queue refuses it, since it has no group.
-    pub fn send(&self, queue_arn: &str, body: &str) -> Result<String, AwsError> {
+    pub fn send(
+        &self,
+        queue_arn: &str,
+        body: &str,
+        attributes: &MessageAttributes,
+    ) -> Result<String, AwsError> {
         let url = self.url_of(queue_arn)?;
-        let sent = self.send_message(json!({ "QueueUrl": url, "MessageBody": body }))?;
+        let message = json!({
+            "QueueUrl": url,
+            "MessageBody": body,
+            "MessageAttributes": attributes,
+        });
+        let sent = self.send_message(message)?;
         let id = sent.get("MessageId").and_then(Value::as_str);
         Ok(id.unwrap_or_default().to_owned())
     }

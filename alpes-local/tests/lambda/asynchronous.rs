@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use alpes_local::{
     error::AwsError,
-    invoke::{Destinations, Invoker},
+    invoke::{Destinations, Document, Invoker},
 };
 use async_trait::async_trait;
 use serde_json::{Value, json};
@@ -17,8 +17,9 @@ struct Remembered(Mutex<Vec<(String, Value)>>);
 
 #[async_trait]
 impl Destinations for Remembered {
-    async fn deliver(&self, arn: &str, body: String, _object_key: &str) -> Result<(), AwsError> {
-        let record = (arn.to_owned(), serde_json::from_str(&body).unwrap());
+    async fn deliver(&self, arn: &str, document: Document) -> Result<(), AwsError> {
+        let body = serde_json::from_str(&document.body).unwrap();
+        let record = (arn.to_owned(), body);
         self.0.lock().unwrap().push(record);
         Ok(())
     }

@@ -208,18 +208,14 @@ async fn deliver(inner: &Inner, entry: &Entry, record: Record) -> bool {
     let Some(destinations) = inner.destinations().await else {
         return false;
     };
-    let now = now_millis();
-    let key = settle::object_key(&entry.function, now);
-    let delivered = destinations
-        .deliver(&record.destination, record.body, &key)
-        .await;
-    if let Err(error) = delivered {
+    let delivered = destinations.deliver(&record.destination, record.document);
+    if let Err(error) = delivered.await {
         inner.watch.tell(LambdaEvent::DestinationFailed {
             function: entry.function.clone(),
             request_id: entry.request_id.clone(),
             destination: record.destination,
             error: error.to_string(),
-            at: now,
+            at: now_millis(),
         });
     }
     true

@@ -9,9 +9,10 @@ use uuid::Uuid;
 use super::entries::Entry;
 use crate::{
     error::AwsError,
-    invoke::Invoked,
+    invoke::{Document, Invoked},
     lambda::{pace::Pace, reference::LATEST, spec::FunctionSpec},
     names::function_arn,
+    sqs::{MessageAttribute, MessageAttributes, carried},
     time::{at_millis, iso_millis},
 };
 
@@ -33,8 +34,7 @@ pub(super) enum Settlement {
 pub(super) struct Record {
     /// The destination's ARN.
     pub(super) destination: String,
-    /// The record, in JSON.
-    pub(super) body: String,
+    pub(super) document: Document,
 }
 
 /// Why an entry is settled.
@@ -129,15 +129,39 @@ impl Attempt<'_> {
             Condition::Success => (&asynchronous.on_success, &None),
             _ => (&asynchronous.on_failure, &asynchronous.dead_letter),
         };
+        let object_key = object_key(&self.entry.function, self.now);
         let record = destination.iter().map(|destination| Record {
             destination: destination.clone(),
-            body: self.record(condition, count, invoked).to_string(),
+            document: Document {
+                body: self.record(condition, count, invoked).to_string(),
+                object_key: object_key.clone(),
+                attributes: MessageAttributes::new(),
+            },
         });
         let event = dead_letter.iter().map(|queue| Record {
             destination: queue.clone(),
-            body: String::from_utf8_lossy(&self.entry.payload).into_owned(),
+            document: Document {
+                body: String::from_utf8_lossy(&self.entry.payload).into_owned(),
+                object_key: object_key.clone(),
+                attributes: self.dead_letter_attributes(invoked),
+            },
         });
         Settlement::Done(record.chain(event).collect())
+    }
+
+    /// The attributes that Lambda gives to an event which it sends to a dead-letter queue.
+    fn dead_letter_attributes(&self, invoked: Option<&Invoked>) -> MessageAttributes {
+        let (code, message) = match invoked {
+            Some(invoked) => ("200", error_message(&invoked.payload)),
+            None => ("429", "Rate Exceeded.".to_owned()),
+        };
+        [
+            ("RequestID", MessageAttribute::text(&self.entry.request_id)),
+            ("ErrorCode", MessageAttribute::number(code)),
+            ("ErrorMessage", MessageAttribute::text(message)),
+        ]
+        .map(|(name, attribute)| (name.to_owned(), attribute))
+        .into()
     }
 
     /// The function's ARN as the caller named it, or with the version that ran.
@@ -187,10 +211,28 @@ impl Condition {
 }
 
 /// The key of the object that holds a record, if its destination is a bucket.
-pub(super) fn object_key(function: &str, now: u64) -> String {
+fn object_key(function: &str, now: u64) -> String {
     let time = at_millis(now).to_zoned(TimeZone::UTC);
     let time = time.strftime("%Y/%m/%d/%Y-%m-%dT%H.%M.%S");
     format!("aws/lambda/async/{function}/{time}-{}", Uuid::new_v4())
+}
+
+/// The message of a function's error, shortened to Lambda's limit for dead letters. Queues refuse an empty attribute and
+/// some control characters, so a message without characters for queues is replaced.
+fn error_message(payload: &[u8]) -> String {
+    const LIMIT: usize = 1024;
+    let error: Value = serde_json::from_slice(payload).unwrap_or_default();
+    let message = error.get("errorMessage").and_then(Value::as_str);
+    let mut message: String = message
+        .unwrap_or_default()
+        .chars()
+        .filter(|letter| carried(*letter))
+        .collect();
+    message.truncate(message.floor_char_boundary(LIMIT));
+    if message.is_empty() {
+        message.push_str("Unhandled");
+    }
+    message
 }
 
 /// A payload as JSON; a text if it is none.
@@ -260,7 +302,7 @@ mod tests {
                 let [record] = &records[..] else {
                     panic!("there should be one record: {records:?}")
                 };
-                let body = serde_json::from_str(&record.body).unwrap();
+                let body = serde_json::from_str(&record.document.body).unwrap();
                 (record.destination.clone(), body)
             }
             again @ Settlement::Again { .. } => panic!("there should be a record: {again:?}"),
@@ -300,6 +342,47 @@ mod tests {
                 "responseContext": { "statusCode": 200, "executedVersion": "$LATEST", "functionError": "Unhandled" },
                 "responsePayload": {},
             })
+        );
+    }
+
+    #[test]
+    fn a_dead_letter_says_what_failed() {
+        let mut spec = spec();
+        spec.asynchronous.on_failure = None;
+        spec.asynchronous.dead_letter = Some("letters".into());
+        let long = "é".repeat(600);
+        let payload = json!({ "errorMessage": format!("\u{0}{long}") });
+        let mut failed = invoked(Some(Failure::Error));
+        failed.payload = Bytes::from(payload.to_string());
+        let mut entry = entry(2, 0);
+        let letter = |entry: &Entry, result| match settle(entry, &spec, &result) {
+            Settlement::Done(records) => records.into_iter().next().unwrap(),
+            again @ Settlement::Again { .. } => panic!("there should be a letter: {again:?}"),
+        };
+        let attributes = |code, message: &str| {
+            MessageAttributes::from([
+                ("RequestID".to_owned(), MessageAttribute::text("id")),
+                ("ErrorCode".to_owned(), MessageAttribute::number(code)),
+                ("ErrorMessage".to_owned(), MessageAttribute::text(message)),
+            ])
+        };
+
+        let with_message = letter(&entry, Ok(failed));
+        assert_eq!(with_message.destination, "letters");
+        assert_eq!(with_message.document.body, "{\"a\":1}");
+        let kilobyte = &long[..1024];
+        assert_eq!(
+            with_message.document.attributes,
+            attributes("200", kilobyte)
+        );
+        let without = letter(&entry, Ok(invoked(Some(Failure::Exited))));
+        assert_eq!(without.document.attributes, attributes("200", "Unhandled"));
+        entry.queued = NOW - 21_600_000;
+        let refused = Err(AwsError::of(429, "TooManyRequestsException", ""));
+        let throttled = letter(&entry, refused);
+        assert_eq!(
+            throttled.document.attributes,
+            attributes("429", "Rate Exceeded.")
         );
     }
 
@@ -350,6 +433,7 @@ mod tests {
             Settlement::Done(vec![])
         );
     }
+
     #[test]
     fn a_discarded_event_goes_to_the_dead_letter_queue_as_it_came() {
         let mut entry = entry(2, 0);
@@ -361,18 +445,13 @@ mod tests {
         let Settlement::Done(records) = settle(&entry, &spec, &failed) else {
             panic!("it is settled")
         };
-        let report: Value = serde_json::from_str(&records[0].body).unwrap();
+        let report: Value = serde_json::from_str(&records[0].document.body).unwrap();
         assert_eq!(
             report["requestContext"]["functionArn"], entry.arn,
             "a report names the alias"
         );
-        assert_eq!(
-            records[1],
-            Record {
-                destination: "letters".into(),
-                body: "{ \"b\": 1, \"a\": 1.50 }".into()
-            }
-        );
+        assert_eq!(records[1].destination, "letters");
+        assert_eq!(records[1].document.body, "{ \"b\": 1, \"a\": 1.50 }");
         let success = settle(&entry, &spec, &Ok(invoked(None)));
         assert_eq!(record(success).0, "successes");
     }

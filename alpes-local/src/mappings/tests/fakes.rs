@@ -19,7 +19,7 @@ use tokio::sync::watch;
 use super::support::QUEUE_ARN;
 use crate::{
     error::AwsError,
-    invoke::{Destinations, Failure, Invoked, Invoker},
+    invoke::{Destinations, Document, Failure, Invoked, Invoker},
     mappings::{Message, QueueSource, ShardInfo, StreamSource},
     names,
 };
@@ -361,15 +361,15 @@ pub struct FakeDestination {
 
 #[async_trait]
 impl Destinations for FakeDestination {
-    async fn deliver(&self, arn: &str, body: String, key: &str) -> Result<(), AwsError> {
+    async fn deliver(&self, arn: &str, document: Document) -> Result<(), AwsError> {
         if self.refuses.load(Ordering::SeqCst) {
             return Err(AwsError::of(404, "NoSuchBucket", "no such bucket"));
         }
-        let document = serde_json::from_str(&body).unwrap();
+        let body = serde_json::from_str(&document.body).unwrap();
         self.taken
             .lock()
             .unwrap()
-            .push((arn.to_owned(), document, key.to_owned()));
+            .push((arn.to_owned(), body, document.object_key));
         Ok(())
     }
 }

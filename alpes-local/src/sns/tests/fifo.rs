@@ -179,7 +179,12 @@ fn messages_without_valid_ids_are_refused() {
         assert_eq!(refused.code, "InvalidParameter");
         assert!(refused.message.contains(text), "{refused}");
     }
-    assert!(topics.sns.publish(&arn("sns", "news.fifo"), "x").is_err());
+    assert!(
+        topics
+            .sns
+            .publish(&arn("sns", "news.fifo"), "x".into(), [].into())
+            .is_err()
+    );
 }
 
 #[tokio::test]

@@ -162,7 +162,12 @@ async fn messages_without_valid_ids_are_refused() {
     let again = json!({ "ReceiveRequestAttemptId": "1" });
     let refused = queues.call("ReceiveMessage", "jobs.fifo", again).await;
     assert_eq!(refused.unwrap_err().code, "UnsupportedOperation");
-    assert!(queues.sqs.send(&arn("sqs", "jobs.fifo"), "x").is_err());
+    assert!(
+        queues
+            .sqs
+            .send(&arn("sqs", "jobs.fifo"), "x", &[].into())
+            .is_err()
+    );
     assert!(queues.jobs().await.is_empty());
 }
 

@@ -378,7 +378,10 @@ async fn a_message_that_was_received_too_often_goes_to_the_dead_letter_queue() {
             .contains("Dead letter target does not exist")
     );
     queues.create("orders", policy("dead")).await.unwrap();
-    let id = queues.sqs.send(&arn("sqs", "orders"), "poison").unwrap();
+    let id = queues
+        .sqs
+        .send(&arn("sqs", "orders"), "poison", &[].into())
+        .unwrap();
     for _ in 0..2 {
         assert_eq!(queues.receive("orders").await.len(), 1);
     }
@@ -400,7 +403,7 @@ async fn a_receiver_that_waits_is_woken_by_an_arrival() {
     let hour = Duration::from_hours(1);
     let (received, sent) = tokio::join!(queues.sqs.receive(&queue, 10, hour), async {
         tokio::task::yield_now().await;
-        queues.sqs.send(&queue, "x")
+        queues.sqs.send(&queue, "x", &[].into())
     });
     let received = received.unwrap();
     assert_eq!(received[0].id, sent.unwrap());
@@ -441,7 +444,10 @@ async fn delays_and_retention_go_by_the_time_of_sending() {
         .unwrap();
     let send = json!({ "MessageBody": "later", "DelaySeconds": 900 });
     queues.call("SendMessage", "orders", send).await.unwrap();
-    queues.sqs.send(&arn("sqs", "orders"), "old").unwrap();
+    queues
+        .sqs
+        .send(&arn("sqs", "orders"), "old", &[].into())
+        .unwrap();
     let all = json!({ "AttributeNames": ["All"] });
     let counts = queues
         .call("GetQueueAttributes", "orders", all)
@@ -486,7 +492,10 @@ async fn a_sweep_deletes_what_nobody_receives() {
     for (queue, retention) in [("short", "60"), ("long", "120")] {
         let attributes = json!({ "MessageRetentionPeriod": retention });
         queues.create(queue, attributes).await.unwrap();
-        queues.sqs.send(&arn("sqs", queue), "old").unwrap();
+        queues
+            .sqs
+            .send(&arn("sqs", queue), "old", &[].into())
+            .unwrap();
     }
     let store = &queues.sqs.store;
     let long_ago = now_millis() - 61_000;
@@ -494,7 +503,10 @@ async fn a_sweep_deletes_what_nobody_receives() {
     store
         .write(|transaction| transaction.execute(age, [long_ago]))
         .unwrap();
-    queues.sqs.send(&arn("sqs", "short"), "new").unwrap();
+    queues
+        .sqs
+        .send(&arn("sqs", "short"), "new", &[].into())
+        .unwrap();
     queues.sqs.sweep().unwrap();
     let left = store.read(|connection| {
         let left =
