@@ -14,7 +14,7 @@ use crate::failure::{Explain, Result, fail};
 use crate::functions::samples;
 use crate::gate::on_own_runtime;
 use crate::local_runtime::{free_port, must_be_free};
-use crate::package::{cargo, cargo_build};
+use crate::package::{RELEASE, cargo, cargo_build};
 use crate::progress::{note, step};
 use crate::runtime_env::{Endpoint, Target, port};
 use crate::shell::{capture, command, run};
@@ -60,7 +60,7 @@ pub fn bench(workspace: &Workspace, words: &Words) -> Result<()> {
 fn build(workspace: &Workspace, zips: &Path) -> Result<Vec<Measured>> {
     let functions = workspace.functions()?;
     let binaries = step("build the functions (cargo build --release)", || {
-        cargo_build(workspace, &functions, &["--release"])
+        cargo_build(workspace, &functions, &[RELEASE])
     })?;
     step("zip the functions", || {
         let mut measured = Vec::new();

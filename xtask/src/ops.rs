@@ -4,7 +4,7 @@
 use command_line::Words;
 
 use crate::failure::Result;
-use crate::package::program;
+use crate::package::{OPS, program};
 use crate::runtime_env::Target;
 use crate::shell::{command, stand_in};
 use crate::workspace::Workspace;
@@ -20,7 +20,7 @@ pub fn hand_on(workspace: &Workspace, words: &Words) -> Result<()> {
 
 /// Runs `ops COMMAND …` on a runtime.
 pub fn ops(workspace: &Workspace, target: &Target, words: &[&str]) -> Result<()> {
-    let mut ops = command(program(workspace, "ops", &[])?, words);
+    let mut ops = command(program(workspace, OPS, &[])?, words);
     ops.current_dir(&workspace.root);
     stand_in(ops.envs(target.variables.iter().cloned()))
 }

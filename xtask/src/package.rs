@@ -1,6 +1,7 @@
 //! Builds the functions. Their binaries have the name `bootstrap`, which Lambda's custom runtime starts: the local
 //! runtime takes a folder for each function, and every other runtime a zip.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -18,6 +19,11 @@ use crate::workspace::Workspace;
 
 /// The package and the binary of the local runtime.
 const LOCAL_RUNTIME: &str = "alpes-local";
+/// The package and the binary of the commands that operate the system.
+pub const OPS: &str = "ops";
+
+/// The option of cargo for the build that is deployed to AWS.
+pub const RELEASE: &str = "--release";
 
 /// A build that takes longer than this is announced.
 const A_WHILE: Duration = Duration::from_secs(2);
@@ -73,21 +79,21 @@ impl Build {
     }
 }
 
-/// Builds these functions and the local runtime for this machine. Returns the folder that has a folder for each
-/// function.
+/// Builds these functions and the local runtime for this machine, and also `ops`, which the next commands need. Returns
+/// the folder that has a folder for each function.
 pub fn for_local_runtime(workspace: &Workspace, functions: &[String]) -> Result<PathBuf> {
     let folder = Build::Host.folder(workspace);
     let mut wanted = functions.to_vec();
-    wanted.push(LOCAL_RUNTIME.to_owned());
+    wanted.extend([LOCAL_RUNTIME, OPS].map(str::to_owned));
     let binaries = step(
         "build the functions and the local runtime (cargo build)",
         || cargo_build(workspace, &wanted, &[]),
     )?;
     for (name, binary) in binaries {
-        if name == LOCAL_RUNTIME {
-            place(&binary, &workspace.runtime())?;
-        } else {
-            place(&binary, &folder.join(name).join("bootstrap"))?;
+        match name.as_str() {
+            LOCAL_RUNTIME => place(&binary, &workspace.runtime())?,
+            OPS => {}
+            _ => place(&binary, &folder.join(name).join("bootstrap"))?,
         }
     }
     Ok(folder)
@@ -167,13 +173,13 @@ pub fn program(workspace: &Workspace, package: &str, options: &[&str]) -> Result
 }
 
 /// The packages that cargo must select to build the `wanted` ones. Cargo unifies the features of all selected packages.
-/// So builds of functions, of `ops` and of the local runtime always select all of these: with another selection, cargo would compile most
+/// So every build but a release selects the functions, `ops` and the local runtime: with another selection, cargo would compile most
 /// dependencies again with other features.
-fn looked_at(workspace: &Workspace, wanted: &[String]) -> Result<Vec<String>> {
-    let mut usual = workspace.functions()?;
-    usual.extend(["ops", LOCAL_RUNTIME].map(str::to_owned));
-    let is_usual = wanted.iter().all(|name| usual.contains(name));
-    Ok(if is_usual { usual } else { wanted.to_vec() })
+fn selected(workspace: &Workspace, wanted: &[String]) -> Result<BTreeSet<String>> {
+    let mut selected = BTreeSet::from([OPS, LOCAL_RUNTIME].map(str::to_owned));
+    selected.extend(workspace.functions()?);
+    selected.extend(wanted.iter().cloned());
+    Ok(selected)
 }
 
 /// Builds packages for this machine. Returns each package with its binary.
@@ -187,7 +193,13 @@ pub fn cargo_build(
         &["build", "--message-format=json-render-diagnostics"],
     );
     cargo.args(options);
-    for package in looked_at(workspace, functions)? {
+    // A release build selects what is deployed, so that no feature is on that is off on AWS.
+    let selected = if options.contains(&RELEASE) {
+        functions.iter().cloned().collect()
+    } else {
+        selected(workspace, functions)?
+    };
+    for package in selected {
         cargo.args(["--package", &package]);
     }
     for function in functions {
@@ -237,7 +249,7 @@ fn cargo_lambda_build(
         .join(format!("cargo-lambda-{}", arch.name()));
     let mut cargo = command(
         workspace.tool("cargo-lambda"),
-        &["lambda", "build", "--release"],
+        &["lambda", "build", RELEASE],
     );
     cargo.args(["--output-format", "zip"]);
     cargo.arg(if arch == Arch::Arm64 {

@@ -1,5 +1,5 @@
-//! The first `demo` compiles each dependency once. `demo` builds xtask first and then the functions, and Cargo compiles
-//! a dependency again if the second build needs other features of it.
+//! Each dependency is compiled once. `demo` builds xtask first and then the functions, and the gate then builds the
+//! tests. Cargo compiles a dependency again if a later build needs other features of it.
 
 #![cfg(test)]
 
@@ -7,10 +7,19 @@ use std::{collections::BTreeSet, fs, path::Path, process::Command};
 
 /// The dependencies that Cargo compiles for these packages, each with its version and features.
 fn compiled(packages: &[String]) -> BTreeSet<String> {
+    let packages = packages.iter().flat_map(|name| ["--package", name]);
+    listed(["--edges", "normal,build"].into_iter().chain(packages))
+}
+
+/// The dependencies that Cargo compiles for the tests of the workspace.
+fn compiled_for_tests() -> BTreeSet<String> {
+    listed(["--edges", "normal,build,dev", "--workspace"])
+}
+
+fn listed<'a>(arguments: impl IntoIterator<Item = &'a str>) -> BTreeSet<String> {
     let mut tree = Command::new(env!("CARGO"));
-    tree.args(["tree", "--offline", "--edges", "normal,build"]);
-    tree.args(["--prefix", "none", "--format", "{p} {f}"]);
-    tree.args(packages.iter().flat_map(|name| ["--package", name]));
+    tree.args(["tree", "--offline", "--prefix", "none"]);
+    tree.args(["--format", "{p} {f}"]).args(arguments);
     let told = tree.output().unwrap();
     assert!(told.status.success(), "{told:?}");
     let text = String::from_utf8(told.stdout).unwrap();
@@ -51,11 +60,12 @@ fn functions() -> Vec<String> {
 fn each_dependency_is_compiled_once() {
     let mut others = functions();
     assert!(others.len() > 5, "the functions were not found");
-    others.push("ops".to_owned());
+    others.extend(["ops", "alpes-local"].map(str::to_owned));
     let own = ["command-line", "xtask"].map(str::to_owned);
     let (own, others) = (compiled(&own), compiled(&others));
     assert!(own.len() > 3 && others.len() > 100);
     assert_eq!(twice(&own, &others), Vec::<&str>::new());
+    assert_eq!(twice(&others, &compiled_for_tests()), Vec::<&str>::new());
 }
 
 #[test]

@@ -51,9 +51,9 @@ cp \"$(dirname \"$0\")/outputs\" \"$outputs\"
 const CARGO: &str = r#"#!/bin/sh
 here="$(dirname "$0")"
 echo "$@" >> "$here/built"
-for name in ops simulate alpes-local none; do case "$*" in *"--bin $name"*) break ;; esac; done
-[ "$name" != none ] || exit 0
-printf '{"target":{"name":"%s"},"executable":"%s"}\n' "$name" "$here/$name"
+for name in ops simulate alpes-local; do
+  case "$*" in *"--bin $name"*) printf '{"target":{"name":"%s"},"executable":"%s"}\n' "$name" "$here/$name" ;; esac
+done
 "#;
 
 /// A program that prints its arguments and ends with a code of its own.
