@@ -2,9 +2,10 @@
 
 #![cfg(test)]
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Mutex};
 
 use simulate::{Scenario, run};
+use simulation::play_seeds;
 
 /// Scenarios, each with occurrences that some of its first runs must count.
 const ABOUT: &[(&str, &[&str])] = &[
@@ -112,12 +113,16 @@ const ABOUT: &[(&str, &[&str])] = &[
     ),
 ];
 
+/// The most runs of a scenario.
+const RUNS: u64 = 30;
+
+/// The long searches look for broken promises. Here, a scenario runs until it has reached its situation.
 #[test]
 fn what_a_scenario_is_about_happens_and_its_promises_hold() {
     for (name, about) in ABOUT {
         let scenario = Scenario::named(name).unwrap();
-        let mut counted = BTreeSet::new();
-        for seed in 0..30 {
+        let counted = Mutex::new(BTreeSet::new());
+        play_seeds(0, RUNS, |seed| {
             let report = run(scenario, seed, false);
             assert!(
                 report.broken.is_empty(),
@@ -125,8 +130,11 @@ fn what_a_scenario_is_about_happens_and_its_promises_hold() {
                 report.broken
             );
             let counts = report.counts.into_keys();
+            let mut counted = counted.lock().unwrap();
             counted.extend(counts.map(|(kind, name)| format!("{kind} {name}")));
-        }
+            about.iter().all(|what| counted.contains(*what))
+        });
+        let counted = counted.into_inner().unwrap();
         for what in *about {
             assert!(counted.contains(*what), "{name}: no {what} in {counted:#?}");
         }

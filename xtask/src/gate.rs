@@ -1,6 +1,7 @@
 //! The command `test`, the gate: everything that a change must pass, ordered so that failures come early.
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use command_line::Words;
 
@@ -46,6 +47,9 @@ pub fn test(workspace: &Workspace, words: &Words) -> Result<()> {
     local_runtime_rules(workspace)?;
     end_to_end(workspace)?;
     if words.flag("--all") {
+        step("simulation: a long search", || {
+            simulate::long_search(workspace)
+        })?;
         let functions = for_local_runtime(workspace, &workspace.functions()?)?;
         crash(workspace, &functions)?;
         benchmark(workspace)?;
@@ -57,6 +61,16 @@ fn cargo_step(workspace: &Workspace, name: &str, arguments: &[&str]) -> Result<(
     step(name, || {
         run(command(cargo(), arguments).current_dir(&workspace.root))
     })
+}
+
+/// Runs some test programs. The whole workspace is selected, since cargo would compile dependencies again for a part of
+/// it, with other features.
+fn tests(workspace: &Workspace, programs: &[&str], options: &[&str]) -> Command {
+    let mut tests = command(cargo(), &["test", "--quiet", "--workspace"]);
+    tests.args(programs.iter().flat_map(|name| ["--test", name]));
+    tests.arg("--").args(options);
+    tests.current_dir(&workspace.root);
+    tests
 }
 
 /// Checks formatting and lints, and runs the tests that need no runtime.
@@ -147,16 +161,12 @@ fn infrastructure(workspace: &Workspace) -> Result<()> {
     })
 }
 
-/// Runs the simulation with many seeds, and compares its traces between two builds.
+/// Runs the simulation, and compares its traces between two builds.
 fn simulation(workspace: &Workspace) -> Result<()> {
-    let mut examples = vec!["test", "--quiet", "--profile", simulate::OPTIMISED];
-    examples.extend(["--package", "pedidos", "--", "--include-ignored"]);
-    cargo_step(
-        workspace,
-        "simulation: a thousand seeds of each example",
-        &examples,
-    )?;
-    step("simulation: a long search", || simulate::search(workspace))?;
+    step("simulation: a thousand seeds of each example", || {
+        run(&mut tests(workspace, &["pedidos"], &["--ignored"]))
+    })?;
+    step("simulation: a search", || simulate::search(workspace))?;
     step("simulation: the same traces from two builds", || {
         simulate::compare(workspace)
     })
@@ -197,9 +207,9 @@ fn benchmark(workspace: &Workspace) -> Result<()> {
 /// Shows AWS's rules on the local runtime, with real processes. The tests take a minute, in which records grow old, and
 /// print each rule with what was seen.
 fn local_runtime_rules(workspace: &Workspace) -> Result<()> {
-    let mut tests = vec!["test", "--quiet", "--package", "alpes-local"];
-    tests.extend(["--package", "bisect", "--tests", "--", "--ignored"]);
-    cargo_step(workspace, "the local runtime by AWS's rules", &tests)
+    step("the local runtime by AWS's rules", || {
+        run(&mut tests(workspace, &["rules", "bisect"], &["--ignored"]))
+    })
 }
 
 /// Runs the end-to-end tests on a local runtime that this step starts and stops.
@@ -223,14 +233,9 @@ fn crash(workspace: &Workspace, functions: &Path) -> Result<()> {
             step(
                 "end to end, with kill -9 of the local runtime and of functions",
                 || {
-                    let mut tests = command(cargo(), &["test", "--quiet", "--package", "e2e"]);
-                    tests.args(["--test", "crash", "--", "--ignored"]);
-                    tests.env(
-                        "ALPES_LOCAL_RUNTIME",
-                        runtime.words(workspace, Life::WithUs),
-                    );
-                    run(tests
-                        .current_dir(&workspace.root)
+                    let words = runtime.words(workspace, Life::WithUs);
+                    run(tests(workspace, &["crash"], &["--ignored"])
+                        .env("ALPES_LOCAL_RUNTIME", words)
                         .envs(target.variables.iter().cloned()))
                 },
             )
@@ -242,13 +247,9 @@ fn crash(workspace: &Workspace, functions: &Path) -> Result<()> {
 /// starts.
 fn documents(workspace: &Workspace) -> Result<()> {
     install(workspace, Set::Cli)?;
-    let mut tests = vec!["test", "--quiet", "--package", "xtask"];
-    tests.extend(["--test", "documents", "--", "--ignored"]);
-    cargo_step(
-        workspace,
-        "README, guides and tutorials, command by command",
-        &tests,
-    )
+    step("README, guides and tutorials, command by command", || {
+        run(&mut tests(workspace, &["documents"], &["--ignored"]))
+    })
 }
 
 /// Starts a local runtime with these functions, does `work`, and stops the runtime. The runtime never outlives this
@@ -327,6 +328,8 @@ fn forget(workspace: &Workspace, folder: PathBuf) -> Result<()> {
     Target { folder, variables }.remove(workspace)
 }
 
+/// The programs of the end-to-end tests, but for the one that kills its runtime.
+const END_TO_END: [&str; 4] = ["bytes", "endpoint", "processes", "views"];
 /// How many end-to-end tests run at a time on the local runtime. The tests mostly wait for sagas.
 const THREADS_HERE: &str = "8";
 /// How many end-to-end tests run at a time on other runtimes. LocalStack answers about a hundred calls a second, and
@@ -335,9 +338,7 @@ const THREADS_ELSEWHERE: &str = "4";
 
 fn e2e(workspace: &Workspace, target: &Target, name: &str, threads: &str) -> Result<()> {
     step(name, || {
-        let mut tests = command(cargo(), &["test", "--quiet", "--package", "e2e"]);
-        run(tests
-            .current_dir(&workspace.root)
+        run(tests(workspace, &END_TO_END, &[])
             .env("RUST_TEST_THREADS", threads)
             .envs(target.variables.iter().cloned()))
     })

@@ -9,13 +9,16 @@ use crate::package::program;
 use crate::shell::{capture, command, run, stand_in};
 use crate::workspace::Workspace;
 
-/// The profile of the simulation: fast to run, and quick to build.
-pub const OPTIMISED: &str = "simulate";
-/// The profile of all other builds in the gate.
+/// The profile of long searches: fast to run, but a build of its own.
+const OPTIMISED: &str = "simulate";
+/// The profiles that the gate builds anyway. Only the first one optimises crates.
+const TESTS: &str = "test";
 const USUAL: &str = "dev";
 
-/// The number of seeds in the gate, which suffices to reach everything that `simulate::exercised` lists.
-const SEEDS: &str = "10000";
+/// The number of seeds in the gate.
+const SEEDS: &str = "1000";
+/// The number of seeds of a long search, which suffices to reach everything that `simulate::exercised` lists.
+const MANY_SEEDS: &str = "10000";
 /// The number of seeds that are compared between two builds: each scenario a few times.
 const COMPARED: &str = "100";
 
@@ -38,15 +41,20 @@ pub fn simulate(workspace: &Workspace, words: &Words) -> Result<()> {
     )
 }
 
-/// Runs the simulation with as many seeds as the gate requires.
+/// Runs the simulation with some seeds, in a build that needs little compiling after the tests.
 pub fn search(workspace: &Workspace) -> Result<()> {
-    run(&mut built(workspace, OPTIMISED, &["--seeds", SEEDS])?)
+    run(&mut built(workspace, TESTS, &["--seeds", SEEDS])?)
 }
 
-/// Checks that both profiles give the same trace for each seed.
+/// Runs the simulation with many seeds.
+pub fn long_search(workspace: &Workspace) -> Result<()> {
+    run(&mut built(workspace, OPTIMISED, &["--seeds", MANY_SEEDS])?)
+}
+
+/// Checks that an optimised and a plain build give the same trace for each seed.
 pub fn compare(workspace: &Workspace) -> Result<()> {
     let digests = |profile| capture(&mut built(workspace, profile, &["--digests", COMPARED])?);
-    let (usual, optimised) = (digests(USUAL)?, digests(OPTIMISED)?);
+    let (usual, optimised) = (digests(USUAL)?, digests(TESTS)?);
     let mut pairs = usual.lines().zip(optimised.lines());
     match pairs.find(|(one, other)| one != other) {
         Some((one, other)) => fail(format!("one build says {one}, the other {other}")),

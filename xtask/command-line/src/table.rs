@@ -699,7 +699,7 @@ unless NO_COLOR is set. The local runtime has the lines of an invocation once th
         arguments: &[],
         options: &[&[
             flag("--quick", "format, lints and tests that need no runtime"),
-            flag("--all", "also what takes too long for CI: the crash test, and the lints of the benchmark"),
+            flag("--all", "also what takes too long for CI: a long search, the crash test, the benchmark's lints"),
             flag("--crash", "only the test that kills the local runtime and functions, many times"),
             option(
                 "--endpoint",

@@ -102,7 +102,7 @@ fn the_definition_can_be_run() {
 }
 
 #[test]
-#[ignore = "it needs the optimised build of the gate"]
+#[ignore = "the gate has a step for long searches"]
 fn the_saga_ends_as_it_must_whatever_happens() {
     let report = block_on(campaign(&Order::default()));
     println!("{} runs", report.runs);

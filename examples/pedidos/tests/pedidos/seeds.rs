@@ -36,7 +36,7 @@ fn every_promise_holds_under_a_few_seeds() {
 }
 
 #[test]
-#[ignore = "it needs the optimised build of the gate"]
+#[ignore = "the gate has a step for long searches"]
 fn every_promise_holds_under_a_thousand_seeds() {
     let counts = search(SEEDS);
     // A search proves nothing about an event that never occurred in it.
