@@ -39,6 +39,7 @@ use aws_smithy_runtime_api::{
         runtime_components::RuntimeComponentsBuilder,
         runtime_plugin::StaticRuntimePlugin,
     },
+    http::Headers,
 };
 use aws_smithy_types::{
     body::SdkBody, config_bag::Layer, error::ErrorMetadata, retry::RetryConfig,
@@ -141,6 +142,7 @@ impl Request {
 /// The answer to a request that succeeded.
 #[derive(Debug)]
 pub(crate) struct Answer {
+    pub(crate) headers: Headers,
     pub(crate) body: Vec<u8>,
 }
 
@@ -291,6 +293,7 @@ fn answer(
 ) -> Result<Answer, OrchestratorError<ErrorMetadata>> {
     if response.status().is_success() {
         Ok(Answer {
+            headers: response.headers().clone(),
             body: response.body().bytes().unwrap_or_default().to_vec(),
         })
     } else {
