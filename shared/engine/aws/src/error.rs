@@ -284,7 +284,7 @@ mod tests {
     }
 
     async fn put(config: aws_config::SdkConfig) -> Result<(), ObjectError> {
-        let objects = S3Objects::new(&config, "bucket".to_owned());
+        let objects = S3Objects::new(&config, "bucket");
         objects.put("key", b"data").await
     }
 

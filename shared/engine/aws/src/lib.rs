@@ -10,6 +10,7 @@ mod kinesis;
 mod lambda;
 #[cfg(test)]
 mod recorded;
+mod rest;
 mod s3;
 mod sfn;
 mod sns;

@@ -68,7 +68,7 @@ impl Environment {
     }
 
     fn bucket(&self, variable: &'static str) -> Result<Arc<dyn Objects>, StartError> {
-        Ok(Arc::new(S3Objects::new(&self.config, required(variable)?)))
+        Ok(Arc::new(S3Objects::new(&self.config, &required(variable)?)))
     }
 }
 
