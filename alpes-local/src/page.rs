@@ -66,23 +66,35 @@ pub struct ApiEntry {
 /// A link.
 #[derive(Clone, Debug)]
 pub struct Link {
-    /// The text.
-    pub text: String,
     /// An `http` or `https` URL, or a path that begins with `/`. Any other text is shown and not linked.
     pub target: String,
+    /// What is there.
+    pub about: String,
 }
 
-/// The colours follow the browser's choice of light or dark.
+/// The methods of an API. A route that has them all is shown as one for any method.
+const METHODS: [&str; 7] = ["DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"];
+
+/// The colours follow the browser's choice of light or dark. The details of all sections begin in one column; on a
+/// narrow screen a detail goes below its name if it does not fit beside it.
 const STYLE: &str = "\
 :root{color-scheme:light dark}\
-body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem}\
+body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;overflow-wrap:anywhere}\
 h1{font-size:1.6rem;margin-bottom:0}\
 h2{font-size:1.1rem;margin:2rem 0 .3rem;border-bottom:1px solid color-mix(in srgb,currentColor 25%,transparent)}\
 table{border-collapse:collapse;width:100%}\
 td{padding:.15rem 1rem .15rem 0;vertical-align:top}\
+td:first-child{width:50%}\
 td:last-child{opacity:.75}\
-code{font:0.9em ui-monospace,monospace;overflow-wrap:anywhere}\
+code{font:0.9em ui-monospace,monospace}\
 ul{padding-left:1.2rem}\
+@media(max-width:40rem){\
+table,tbody{display:block}\
+tr{display:flex;flex-wrap:wrap;column-gap:1rem}\
+td,td:first-child{width:auto;padding-right:0}\
+td:last-child{margin-left:auto}\
+td:empty{display:none}\
+}\
 ";
 
 /// The page.
@@ -109,8 +121,9 @@ fn write_page(overview: &Overview, html: &mut String) -> fmt::Result {
         html,
         "<!DOCTYPE html><html lang=\"en\"><head><meta charset=\"utf-8\">\
          <meta name=\"viewport\" content=\"width=device-width\"><title>{name}</title>\
-         <style>{STYLE}</style></head><body><h1>{name}</h1><p>AWS's services answer at <code>{}</code>. \
-         The logs are in <code>{}</code>.</p>",
+         <style>{STYLE}</style></head><body><h1>{name}</h1><p>alpes-local runs this stack. AWS's \
+         services answer at <code>{}</code>. The logs are in <code>{}</code>. The lists below show what the templates \
+         declare, without the resources that calls have created.</p>",
         Text(&overview.endpoint),
         Text(&overview.logs_folder),
     )?;
@@ -144,7 +157,8 @@ fn write_links(links: &[Link], html: &mut String) -> fmt::Result {
     }
     html.write_str("<ul>")?;
     for link in links {
-        write!(html, "<li>{}</li>", Anchor::of(&link.target, &link.text))?;
+        let anchor = Anchor::of(&link.target, &link.target);
+        write!(html, "<li>{anchor}: {}</li>", Text(&link.about))?;
     }
     html.write_str("</ul>")
 }
@@ -154,7 +168,7 @@ fn write_api(api: &ApiEntry, html: &mut String) -> fmt::Result {
     let (name, stage) = (Text(&info.name), Text(&info.stage));
     write!(
         html,
-        "<h2>API {name}</h2><p><code>{url}</code>, id <code>{}</code>, stage <code>{stage}</code></p><table>",
+        "<h2>API {name}</h2><p>URL <code>{url}</code>, id <code>{}</code>, stage <code>{stage}</code></p><table>",
         Text(&info.id),
     )?;
     let mut paths: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
@@ -162,13 +176,20 @@ fn write_api(api: &ApiEntry, html: &mut String) -> fmt::Result {
         paths.entry(&route.path).or_default().push(&route.method);
     }
     for (path, methods) in paths {
-        let is_read = methods.iter().any(|method| ["GET", "ANY"].contains(method));
+        let is_any =
+            methods.contains(&"ANY") || METHODS.iter().all(|method| methods.contains(method));
+        let is_read = is_any || methods.contains(&"GET");
         let target = if is_read && !path.contains('{') {
             format!("{}{path}", api.url)
         } else {
             String::new()
         };
-        let (anchor, methods) = (Anchor::of(&target, path), methods.join(" "));
+        let methods = if is_any {
+            "any method".to_owned()
+        } else {
+            methods.join(" ")
+        };
+        let anchor = Anchor::of(&target, path);
         write!(
             html,
             "<tr><td><code>{anchor}</code></td><td>{}</td></tr>",
@@ -244,11 +265,15 @@ mod tests {
 
     #[test]
     fn everything_is_escaped_and_only_plain_reads_are_links() {
-        let routes = vec![
+        let mut routes = vec![
             route("GET", "/orders"),
             route("GET", "/orders/{id}"),
+            route("GET", "/carts"),
             route("POST", "/carts"),
+            route("POST", "/payments"),
+            route("ANY", "/stock"),
         ];
+        routes.extend(METHODS.map(|method| route(method, "/health")));
         let info = ApiInfo {
             id: "a1".to_owned(),
             name: "<shop>".to_owned(),
@@ -265,10 +290,16 @@ mod tests {
                 name: "\"t\"".to_owned(),
                 detail: "<i>".to_owned(),
             }],
-            links: vec![Link {
-                text: "x".to_owned(),
-                target: "javascript:alert(1)".to_owned(),
-            }],
+            links: vec![
+                Link {
+                    target: "javascript:alert(1)".to_owned(),
+                    about: "no address".to_owned(),
+                },
+                Link {
+                    target: "/_alpes".to_owned(),
+                    about: "<the admin API>".to_owned(),
+                },
+            ],
             ..Overview::default()
         };
         let html = html(&overview);
@@ -277,10 +308,14 @@ mod tests {
             "API &lt;shop&gt;",
             "<a href=\"http://127.0.0.1:4566/orders\">/orders</a>",
             "<td><code>/orders/{id}</code></td><td>GET</td>",
-            "<td><code>/carts</code></td><td>POST</td>",
+            "/carts</a></code></td><td>GET POST</td>",
+            "<td><code>/payments</code></td><td>POST</td>",
+            "/health</a></code></td><td>any method</td>",
+            "/stock</a></code></td><td>any method</td>",
             "Tables (1)",
             "&quot;t&quot;",
-            "<li>x</li>",
+            "<li>javascript:alert(1): no address</li>",
+            "<li><a href=\"/_alpes\">/_alpes</a>: &lt;the admin API&gt;</li>",
         ] {
             assert!(html.contains(part), "{part} is missing in {html}");
         }

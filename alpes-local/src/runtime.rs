@@ -246,10 +246,13 @@ impl Runtime {
             overview.apis.push(ApiEntry { info, url });
         }
         let mounts = self.options.mounts.iter().map(Mount::prefix);
-        let links = mounts.chain(["/_alpes"]);
-        overview.links.extend(links.map(|path| Link {
-            text: path.to_owned(),
+        let mounted = mounts.map(|path| (path, "another server, under this address"));
+        let admin =
+            "the admin API: the functions' processes, and the lag of each event source mapping";
+        let links = mounted.chain([("/_alpes", admin)]);
+        overview.links.extend(links.map(|(path, about)| Link {
             target: path.to_owned(),
+            about: about.to_owned(),
         }));
         overview
     }

@@ -23,7 +23,8 @@ impl Plan {
                 .map(|stream| {
                     let detail = match stream.mode {
                         Mode::OnDemand => "on demand".to_owned(),
-                        Mode::Provisioned => format!("{} shards", stream.shards),
+                        Mode::Provisioned if stream.shards == 1 => "one shard at first".to_owned(),
+                        Mode::Provisioned => format!("{} shards at first", stream.shards),
                     };
                     entry(&stream.name, detail)
                 })
