@@ -14,7 +14,7 @@ use crate::failure::{Explain, Result, fail};
 use crate::functions::samples;
 use crate::gate::on_own_runtime;
 use crate::local_runtime::{free_port, must_be_free};
-use crate::package::{RELEASE, cargo, cargo_build};
+use crate::package::{Built, LOCAL_RUNTIME, RELEASE, cargo, cargo_build, program};
 use crate::progress::{note, step};
 use crate::runtime_env::{Endpoint, Target, port};
 use crate::shell::{capture, command, run};
@@ -44,25 +44,29 @@ pub fn bench(workspace: &Workspace, words: &Words) -> Result<()> {
         must_be_free(&Endpoint::local(port))?;
     }
     install(workspace, Set::Gate)?;
-    let zips = workspace.local().join("build/release");
-    let measured = build(workspace, &zips)?;
+    let (built, measured) = build(workspace)?;
     let program = build_bench(workspace)?;
 
     let port = port.map_or_else(free_port, Ok)?;
-    on_own_runtime(workspace, "bench", port, &zips, |_, target| {
+    on_own_runtime(workspace, "bench", port, &built, |_, target| {
         measure(workspace, &program, target, &measured, quick)
     })?;
     note("written: docs/benchmarks.md and .local/bench.json");
     Ok(())
 }
 
-/// Builds all functions with `cargo build --release` for this machine, and zips them. Returns the functions to measure.
-fn build(workspace: &Workspace, zips: &Path) -> Result<Vec<Measured>> {
+/// Builds all functions and the local runtime with `cargo build --release` for this machine, and zips the functions. Also
+/// returns the functions to measure.
+fn build(workspace: &Workspace) -> Result<(Built, Vec<Measured>)> {
     let functions = workspace.functions()?;
     let binaries = step("build the functions (cargo build --release)", || {
         cargo_build(workspace, &functions, &[RELEASE])
     })?;
-    step("zip the functions", || {
+    let runtime = step("build the local runtime (cargo build --release)", || {
+        program(workspace, LOCAL_RUNTIME, &[RELEASE])
+    })?;
+    let zips = workspace.local().join("build/release");
+    let measured = step("zip the functions", || {
         let mut measured = Vec::new();
         for (name, binary) in binaries {
             let zip = zips.join(format!("{name}.zip"));
@@ -85,7 +89,12 @@ fn build(workspace: &Workspace, zips: &Path) -> Result<Vec<Measured>> {
         }
         measured.sort_by(|one, other| one.name.cmp(&other.name));
         Ok(measured)
-    })
+    })?;
+    let built = Built {
+        runtime,
+        functions: zips,
+    };
+    Ok((built, measured))
 }
 
 /// The sample event for measuring a function.

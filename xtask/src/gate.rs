@@ -1,6 +1,6 @@
 //! The command `test`, the gate: everything that a change must pass, ordered so that failures come early.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
 use command_line::Words;
@@ -9,7 +9,7 @@ use crate::deploy::{Deployment, Stack};
 use crate::failure::{Result, fail};
 use crate::local_runtime::{self, Life, Runtime, free_port};
 use crate::npm;
-use crate::package::{Arch, Build, cargo, for_local_runtime, package, tool_path};
+use crate::package::{Arch, Build, Built, cargo, for_local_runtime, package, tool_path};
 use crate::progress::{note, step};
 use crate::runtime_env::{Endpoint, STACK, Target};
 use crate::shell::{capture, command, output, run};
@@ -28,8 +28,8 @@ pub fn test(workspace: &Workspace, words: &Words) -> Result<()> {
         return at_endpoint(workspace, &endpoint, build);
     }
     if words.flag("--crash") {
-        let functions = for_local_runtime(workspace, &workspace.functions()?)?;
-        return crash(workspace, &functions);
+        let built = for_local_runtime(workspace, &workspace.functions()?)?;
+        return crash(workspace, &built);
     }
     let quick = words.flag("--quick");
     if !quick {
@@ -50,8 +50,8 @@ pub fn test(workspace: &Workspace, words: &Words) -> Result<()> {
         step("simulation: a long search", || {
             simulate::long_search(workspace)
         })?;
-        let functions = for_local_runtime(workspace, &workspace.functions()?)?;
-        crash(workspace, &functions)?;
+        let built = for_local_runtime(workspace, &workspace.functions()?)?;
+        crash(workspace, &built)?;
         benchmark(workspace)?;
     }
     Ok(())
@@ -214,8 +214,8 @@ fn local_runtime_rules(workspace: &Workspace) -> Result<()> {
 
 /// Runs the end-to-end tests on a local runtime that this step starts and stops.
 fn end_to_end(workspace: &Workspace) -> Result<()> {
-    let functions = for_local_runtime(workspace, &workspace.functions()?)?;
-    on_own_runtime(workspace, "test", free_port()?, &functions, |_, target| {
+    let built = for_local_runtime(workspace, &workspace.functions()?)?;
+    on_own_runtime(workspace, "test", free_port()?, &built, |_, target| {
         let name = "end to end, on the local runtime";
         e2e(workspace, target, name, THREADS_HERE)
     })?;
@@ -223,12 +223,12 @@ fn end_to_end(workspace: &Workspace) -> Result<()> {
 }
 
 /// Runs the test that kills its local runtime and starts it again, many times. The test gets the runtime's command line.
-fn crash(workspace: &Workspace, functions: &Path) -> Result<()> {
+fn crash(workspace: &Workspace, built: &Built) -> Result<()> {
     on_own_runtime(
         workspace,
         "crash",
         free_port()?,
-        functions,
+        built,
         |runtime, target| {
             step(
                 "end to end, with kill -9 of the local runtime and of functions",
@@ -252,13 +252,13 @@ fn documents(workspace: &Workspace) -> Result<()> {
     })
 }
 
-/// Starts a local runtime with these functions, does `work`, and stops the runtime. The runtime never outlives this
+/// Starts a local runtime from a build, does `work`, and stops the runtime. The runtime never outlives this
 /// process. Its folder, whose name begins with `name`, is kept only if something fails.
 pub fn on_own_runtime(
     workspace: &Workspace,
     name: &str,
     port: u16,
-    artifacts: &Path,
+    built: &Built,
     work: impl FnOnce(&Runtime<'_>, &Target) -> Result<()>,
 ) -> Result<()> {
     let endpoint = Endpoint::local(port);
@@ -269,7 +269,7 @@ pub fn on_own_runtime(
     let runtime = Runtime {
         endpoint: &endpoint,
         folder: &folder,
-        artifacts,
+        built,
         data: &folder.join("data"),
     };
     let stack = Stack {

@@ -15,6 +15,7 @@ use serde_json::json;
 
 use crate::failure::{Explain, Result, fail};
 use crate::http::request;
+use crate::package::Built;
 use crate::progress::step;
 use crate::runtime_env::{Endpoint, STACK};
 use crate::shell::{command, output};
@@ -70,8 +71,7 @@ pub struct Runtime<'a> {
     pub endpoint: &'a Endpoint,
     /// The runtime's folder, for its pid, its log and its env file.
     pub folder: &'a Path,
-    /// The folder with a bootstrap or a zip for each function.
-    pub artifacts: &'a Path,
+    pub built: &'a Built,
     /// The folder of the runtime's data. It outlives the runtime.
     pub data: &'a Path,
 }
@@ -153,10 +153,10 @@ impl Runtime<'_> {
     }
 
     fn program(&self, workspace: &Workspace, life: Life) -> Command {
-        let mut program = command(workspace.runtime(), &["up", "--stack", STACK]);
+        let mut program = command(&self.built.runtime, &["up", "--stack", STACK]);
         program.arg("--template");
         program.arg(workspace.path("infra/template.yaml"));
-        program.arg("--artifacts").arg(self.artifacts);
+        program.arg("--artifacts").arg(&self.built.functions);
         program.arg("--data").arg(self.data);
         program.args(["--port", &self.endpoint.port.to_string()]);
         for parameter in PARAMETERS {

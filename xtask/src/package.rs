@@ -18,7 +18,7 @@ use crate::tools::{Set, install};
 use crate::workspace::Workspace;
 
 /// The package and the binary of the local runtime.
-const LOCAL_RUNTIME: &str = "alpes-local";
+pub const LOCAL_RUNTIME: &str = "alpes-local";
 /// The package and the binary of the commands that operate the system.
 pub const OPS: &str = "ops";
 
@@ -79,9 +79,18 @@ impl Build {
     }
 }
 
-/// Builds these functions and the local runtime for this machine, and also `ops`, which the next commands need. Returns
-/// the folder that has a folder for each function.
-pub fn for_local_runtime(workspace: &Workspace, functions: &[String]) -> Result<PathBuf> {
+/// What a local runtime is started from.
+pub struct Built {
+    /// The local runtime's program.
+    pub runtime: PathBuf,
+    /// The folder with a bootstrap or a zip for each function.
+    pub functions: PathBuf,
+}
+
+/// Builds these functions and the local runtime for this machine, and also `ops`, which the next commands need. Each
+/// function gets a folder.
+pub fn for_local_runtime(workspace: &Workspace, functions: &[String]) -> Result<Built> {
+    let runtime = workspace.local().join("build").join(LOCAL_RUNTIME);
     let folder = Build::Host.folder(workspace);
     let mut wanted = functions.to_vec();
     wanted.extend([LOCAL_RUNTIME, OPS].map(str::to_owned));
@@ -91,12 +100,15 @@ pub fn for_local_runtime(workspace: &Workspace, functions: &[String]) -> Result<
     )?;
     for (name, binary) in binaries {
         match name.as_str() {
-            LOCAL_RUNTIME => place(&binary, &workspace.runtime())?,
+            LOCAL_RUNTIME => place(&binary, &runtime)?,
             OPS => {}
             _ => place(&binary, &folder.join(name).join("bootstrap"))?,
         }
     }
-    Ok(folder)
+    Ok(Built {
+        runtime,
+        functions: folder,
+    })
 }
 
 /// Puts a binary at a path, by a hard link where the file system can, so that it takes no room.

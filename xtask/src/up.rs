@@ -97,7 +97,7 @@ fn local_up(workspace: &Workspace, stack: &Stack<'_>) -> Result<Target> {
     let runtime = Runtime {
         endpoint: stack.endpoint,
         folder: stack.folder,
-        artifacts: &for_local_runtime(workspace, &workspace.functions()?)?,
+        built: &for_local_runtime(workspace, &workspace.functions()?)?,
         data: &data_folder(workspace, stack.endpoint),
     };
     runtime.start(workspace, Life::Background)?;

@@ -30,11 +30,6 @@ impl Workspace {
         self.root.join(".local")
     }
 
-    /// The path of the local runtime's program, once it is built.
-    pub fn runtime(&self) -> PathBuf {
-        self.local().join("build/alpes-local")
-    }
-
     /// The path of a program in the project's virtual environment.
     pub fn tool(&self, name: &str) -> PathBuf {
         self.local().join("venv/bin").join(name)
