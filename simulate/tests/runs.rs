@@ -68,6 +68,10 @@ fn what_once_broke_a_promise_holds() {
             report.broken
         );
     }
+}
+
+#[test]
+fn what_once_broke_a_promise_in_a_large_world_holds() {
     for (clients, seed) in LARGE_REGRESSIONS {
         let large = Scenario {
             clients: *clients,

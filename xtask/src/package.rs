@@ -185,8 +185,8 @@ pub fn program(workspace: &Workspace, package: &str, options: &[&str]) -> Result
 }
 
 /// The packages that cargo must select to build the `wanted` ones. Cargo unifies the features of all selected packages.
-/// So every build but a release selects the functions, `ops` and the local runtime: with another selection, cargo would compile most
-/// dependencies again with other features.
+/// So every build but a release selects the functions, `ops` and the local runtime: with another selection, cargo would
+/// compile most dependencies again with other features.
 fn selected(workspace: &Workspace, wanted: &[String]) -> Result<BTreeSet<String>> {
     let mut selected = BTreeSet::from([OPS, LOCAL_RUNTIME].map(str::to_owned));
     selected.extend(workspace.functions()?);
@@ -205,7 +205,7 @@ pub fn cargo_build(
         &["build", "--message-format=json-render-diagnostics"],
     );
     cargo.args(options);
-    // A release build selects what is deployed, so that no feature is on that is off on AWS.
+    // A release build selects only the packages that it builds, so that no feature is on that is off on AWS.
     let selected = if options.contains(&RELEASE) {
         functions.iter().cloned().collect()
     } else {

@@ -335,7 +335,7 @@ fn what_takes_long_or_much_disk_is_told_beside_the_command() {
     for (name, time, disk) in [
         ("demo", "7 minutes", "3 GB in target"),
         ("up", "as demo", "450 MB more in .local"),
-        ("test", "--quick: 20 minutes", "10 GB in target"),
+        ("test", "--quick: 12 minutes", "8 GB in target"),
         ("simulate", "8 minutes", "1.1 GB in target"),
         (
             "build",
@@ -361,7 +361,7 @@ fn what_takes_long_or_much_disk_is_told_beside_the_command() {
         assert!(row.contains(time) && row.contains(disk), "{row}");
     }
     // The sizes of `.local` and `target`.
-    for size in ["3 GB in `target` after `demo`", "10 GB after `test`"] {
+    for size in ["3 GB in `target` after `demo`", "8 GB after `test`"] {
         let text = readme.split_whitespace().collect::<Vec<_>>().join(" ");
         assert!(text.contains(size), "README.md does not tell {size}");
     }
