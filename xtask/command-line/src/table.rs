@@ -340,7 +340,7 @@ pub const COMMANDS: &[Command] = &[
 The command builds the functions and the local runtime, starts it and deploys. Then it books a reservation that is approved,
 one that the bank declines, and one that is paid and finds no seat. The runtime runs until cargo xtask down.",
         examples: &["cargo xtask demo", "cargo xtask demo --saga coreografia"],
-        takes: "first time: 7 minutes of processor time, 3 GB in target; then 4 s",
+        takes: "first time: 5 minutes of processor time, 3 GB in target; then 4 s",
     },
     Command {
         name: "up",

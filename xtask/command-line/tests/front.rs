@@ -333,7 +333,7 @@ fn what_takes_long_or_much_disk_is_told_beside_the_command() {
         |path: &str| fs::read_to_string(command_line::root().unwrap().join(path)).unwrap();
     let (readme, operating) = (document("README.md"), document("docs/operating.md"));
     for (name, time, disk) in [
-        ("demo", "7 minutes", "3 GB in target"),
+        ("demo", "5 minutes", "3 GB in target"),
         ("up", "as demo", "450 MB more in .local"),
         ("test", "--quick: 12 minutes", "8 GB in target"),
         ("simulate", "8 minutes", "1.1 GB in target"),
