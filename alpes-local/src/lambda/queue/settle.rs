@@ -129,12 +129,11 @@ impl Attempt<'_> {
             Condition::Success => (&asynchronous.on_success, &None),
             _ => (&asynchronous.on_failure, &asynchronous.dead_letter),
         };
-        let object_key = object_key(&self.entry.function, self.now);
         let record = destination.iter().map(|destination| Record {
             destination: destination.clone(),
             document: Document {
                 body: self.record(condition, count, invoked).to_string(),
-                object_key: object_key.clone(),
+                object_key: object_key(&self.entry.function, self.now),
                 attributes: MessageAttributes::new(),
             },
         });
@@ -142,7 +141,7 @@ impl Attempt<'_> {
             destination: queue.clone(),
             document: Document {
                 body: String::from_utf8_lossy(&self.entry.payload).into_owned(),
-                object_key: object_key.clone(),
+                object_key: object_key(&self.entry.function, self.now),
                 attributes: self.dead_letter_attributes(invoked),
             },
         });
@@ -217,8 +216,8 @@ fn object_key(function: &str, now: u64) -> String {
     format!("aws/lambda/async/{function}/{time}-{}", Uuid::new_v4())
 }
 
-/// The message of a function's error, shortened to Lambda's limit for dead letters. Queues refuse an empty attribute and
-/// some control characters, so a message without characters for queues is replaced.
+/// The message of a function's error, shortened to Lambda's limit for dead letters. Queues refuse some
+/// control characters, which are left out, and empty attributes, so `Unhandled` replaces an empty message.
 fn error_message(payload: &[u8]) -> String {
     const LIMIT: usize = 1024;
     let error: Value = serde_json::from_slice(payload).unwrap_or_default();
