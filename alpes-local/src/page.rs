@@ -68,7 +68,7 @@ pub struct ApiEntry {
 pub struct Link {
     /// An `http` or `https` URL, or a path that begins with `/`. Any other text is shown and not linked.
     pub target: String,
-    /// What is there.
+    /// A description of the target.
     pub about: String,
 }
 

@@ -79,7 +79,7 @@ impl Build {
     }
 }
 
-/// What a local runtime is started from.
+/// The programs for starting a local runtime: its own, and those of the functions.
 pub struct Built {
     /// The local runtime's program.
     pub runtime: PathBuf,
