@@ -12,6 +12,7 @@ pub mod dynamodb;
 pub mod error;
 pub mod gateway;
 pub mod http;
+pub mod iam;
 pub(crate) mod input;
 pub mod invoke;
 pub mod kinesis;

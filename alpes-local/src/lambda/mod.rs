@@ -52,6 +52,7 @@ pub use self::{
 use crate::{
     error::AwsError,
     http::{Request, Response},
+    iam::Credentials,
     invoke::{Destinations, Invoked, Invoker, ending},
     logs::Logs,
     names::FunctionName,
@@ -67,6 +68,7 @@ pub struct Lambda {
 struct Inner {
     store: Arc<Store>,
     logs: Arc<Logs>,
+    credentials: Credentials,
     endpoint: String,
     pace: Pace,
     code: CodeFolder,
@@ -124,6 +126,7 @@ impl Lambda {
         sandbox::kill_leftovers(code.path());
         let processors = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
         let inner = Arc::new(Inner {
+            credentials: Credentials::of(&store)?,
             store,
             logs,
             endpoint,

@@ -2,11 +2,12 @@
 
 use std::{ffi::OsString, path::Path};
 
-use crate::{lambda::reference::LATEST, lambda::registry::Deployment, names::REGION};
+use crate::{iam::Keys, lambda::reference::LATEST, lambda::registry::Deployment, names::REGION};
 
 /// The variables of a function's process. The function's own variables win over those that it may set.
 pub(super) fn variables(
     deployment: &Deployment,
+    keys: &Keys,
     endpoint: &str,
     runtime_api: &str,
     log_stream: &str,
@@ -29,9 +30,9 @@ pub(super) fn variables(
     let memory = spec.memory_mb.to_string();
     let log_group = spec.log_group();
     let fixed = [
-        ("AWS_ACCESS_KEY_ID", "test"),
-        ("AWS_SECRET_ACCESS_KEY", "test"),
-        ("AWS_SESSION_TOKEN", "test"),
+        ("AWS_ACCESS_KEY_ID", &*keys.id),
+        ("AWS_SECRET_ACCESS_KEY", &keys.secret),
+        ("AWS_SESSION_TOKEN", &keys.token),
         ("AWS_REGION", REGION),
         ("AWS_DEFAULT_REGION", REGION),
         ("AWS_LAMBDA_FUNCTION_NAME", &spec.name),

@@ -125,9 +125,11 @@ impl Sandbox {
     }
 
     async fn start(&mut self, until: Instant) -> Result<(), InitFault> {
-        let started = Process::start(&self.deployment, &self.inner.endpoint, &self.output).await;
+        let (inner, spec) = (&self.inner, &self.deployment.spec);
+        let keys = inner.credentials.of_function(&spec.role_arn, &spec.name);
+        let started = Process::start(&self.deployment, &keys, &inner.endpoint, &self.output).await;
         let mut process = started.map_err(InitFault::NotStarted)?;
-        let name = &self.deployment.spec.name;
+        let name = &spec.name;
         let watch = &self.inner.watch;
         watch.sandbox_started(name, process.pid(), self.output.stream());
         if self.inner.is_closed() {

@@ -25,6 +25,7 @@ use super::{
 };
 use crate::{
     http::{listen, serve},
+    iam::Keys,
     lambda::{code::BOOTSTRAP, registry::Deployment},
 };
 
@@ -52,12 +53,14 @@ impl Process {
     /// Starts a function's program.
     pub(super) async fn start(
         deployment: &Deployment,
+        keys: &Keys,
         endpoint: &str,
         output: &Arc<Output>,
     ) -> io::Result<Self> {
         let listener = listen(0).await?;
         let address = listener.local_addr()?.to_string();
-        let variables = environment::variables(deployment, endpoint, &address, output.stream());
+        let variables =
+            environment::variables(deployment, keys, endpoint, &address, output.stream());
         let (reader, writer) = io::pipe()?;
         let mut command = Command::new(deployment.folder.join(BOOTSTRAP));
         command
