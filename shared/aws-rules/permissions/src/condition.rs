@@ -165,8 +165,8 @@ impl Operator {
             "ArnEquals" | "ArnLike" => compare(matches_arn),
             "ArnNotEquals" | "ArnNotLike" => not(matches_arn),
             "Bool" => compare(matches_folded),
-            "NumericEquals" => compare(|wanted, given| numbers(wanted, given, |a, b| b == a)),
-            "NumericNotEquals" => not(|wanted, given| numbers(wanted, given, |a, b| b == a)),
+            "NumericEquals" => compare(|wanted, given| numbers(wanted, given, equal)),
+            "NumericNotEquals" => not(|wanted, given| numbers(wanted, given, equal)),
             "NumericLessThan" => compare(|wanted, given| numbers(wanted, given, |a, b| b < a)),
             "NumericLessThanEquals" => {
                 compare(|wanted, given| numbers(wanted, given, |a, b| b <= a))
@@ -186,6 +186,10 @@ fn same(wanted: &str, given: &str) -> bool {
 
 fn same_folded(wanted: &str, given: &str) -> bool {
     wanted.eq_ignore_ascii_case(given)
+}
+
+fn equal(wanted: f64, given: f64) -> bool {
+    wanted.partial_cmp(&given) == Some(std::cmp::Ordering::Equal)
 }
 
 /// Compares numbers; a text that is no number fits nothing.

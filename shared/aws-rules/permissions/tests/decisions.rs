@@ -1,5 +1,7 @@
 //! Decisions over whole policies.
 
+#![cfg(test)]
+
 use permissions::{Caller, Context, Grant, Place, Policies, Policy, Question, Refusal, decide};
 use serde_json::{Value, json};
 
