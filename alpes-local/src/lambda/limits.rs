@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use quotas::leaves_unreserved;
+
 use super::reference::{LATEST, PUBLISHED};
 use crate::error::AwsError;
 
@@ -24,10 +26,6 @@ impl InvocationType {
 
 /// The most bytes of an answer.
 pub(super) const ANSWER_BYTES: usize = 6_291_556;
-/// The most invocations at a time of the account.
-pub(super) const CONCURRENCY: u32 = 1_000;
-/// The concurrency that reserved concurrency must leave to other functions.
-const UNRESERVED: u32 = 100;
 
 /// The variables that a function must not set.
 const RESERVED_VARIABLES: [&str; 17] = [
@@ -195,13 +193,13 @@ pub(super) fn check_environment(variables: &BTreeMap<String, String>) -> Result<
 
 /// Checks that reserved concurrency leaves enough concurrency, if other functions have reserved `others`.
 pub(super) fn check_reserved(reserved: u32, others: u32) -> Result<(), AwsError> {
-    if u64::from(reserved) + u64::from(others) + u64::from(UNRESERVED) > u64::from(CONCURRENCY) {
-        return Err(invalid(format!(
+    match leaves_unreserved(reserved, others) {
+        Ok(()) => Ok(()),
+        Err(least) => Err(invalid(format!(
             "Specified ReservedConcurrentExecutions for function decreases account's UnreservedConcurrentExecution \
-             below its minimum value of [{UNRESERVED}]."
-        )));
+             below its minimum value of [{least}]."
+        ))),
     }
-    Ok(())
 }
 
 /// Checks an invocation's payload.

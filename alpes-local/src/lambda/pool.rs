@@ -13,11 +13,11 @@ use std::{
     },
 };
 
+use quotas::{Concurrency, Exceeded};
 use tokio::sync::oneshot;
 
 use super::{
     invocation::{Admission, Invocation},
-    limits::CONCURRENCY,
     registry::Deployment,
 };
 use crate::{error::AwsError, names::FunctionName};
@@ -232,18 +232,15 @@ impl Lane {
 
     /// Finds a place for an invocation, or throttles it. `reserved` is the sum of all reserved concurrency.
     fn admit(&self, reserved: u32, unreserved: &Arc<AtomicU32>) -> Result<Admission, AwsError> {
-        let at_once = |count: &AtomicU32| count.load(Ordering::Relaxed);
+        let now = Concurrency {
+            reserved: self.deployment.spec.reserved_concurrency,
+            in_flight: self.in_flight.load(Ordering::Relaxed),
+            reserved_by_all: reserved,
+            unreserved_in_flight: unreserved.load(Ordering::Relaxed),
+        };
+        now.admit().map_err(throttled)?;
         let mut counts = vec![self.in_flight.clone()];
-        if let Some(own) = self.deployment.spec.reserved_concurrency {
-            if at_once(&self.in_flight) >= own {
-                return Err(throttled(
-                    "ReservedFunctionConcurrentInvocationLimitExceeded",
-                ));
-            }
-        } else {
-            if at_once(unreserved).saturating_add(reserved) >= CONCURRENCY {
-                return Err(throttled("ConcurrentInvocationLimitExceeded"));
-            }
+        if now.reserved.is_none() {
             counts.push(unreserved.clone());
         }
         Ok(Admission::to(counts))
@@ -270,7 +267,11 @@ impl Lane {
     }
 }
 
-fn throttled(reason: &str) -> AwsError {
+fn throttled(by: Exceeded) -> AwsError {
+    let reason = match by {
+        Exceeded::Reserved => "ReservedFunctionConcurrentInvocationLimitExceeded",
+        Exceeded::Account => "ConcurrentInvocationLimitExceeded",
+    };
     let error = AwsError::of(429, "TooManyRequestsException", "Rate Exceeded.");
     error.with("Reason", reason).with("Type", "User")
 }
@@ -420,7 +421,7 @@ mod tests {
             waiting.finish(Err(AwsError::internal("over")));
         }
         pool.place(deployment(None, 3, None));
-        for _ in 0..CONCURRENCY {
+        for _ in 0..quotas::ACCOUNT_CONCURRENCY {
             drop(pool.submit("f", invocation("n").0).unwrap());
         }
         let error = pool.submit("f", invocation("last").0).err().unwrap();

@@ -60,12 +60,17 @@ impl Concurrency {
     }
 }
 
-/// The concurrency that must stay unreserved, if a function may not reserve this much while the other functions have
-/// reserved `by_others`.
-#[must_use]
-pub fn leaves_unreserved(reserved: u32, by_others: u32) -> Option<u32> {
+/// Checks that a function may reserve this much, while the other functions have reserved `by_others`.
+///
+/// # Errors
+///
+/// The concurrency that must stay unreserved, if less would be left.
+pub fn leaves_unreserved(reserved: u32, by_others: u32) -> Result<(), u32> {
     let wanted = u64::from(reserved) + u64::from(by_others) + u64::from(UNRESERVED);
-    (wanted > u64::from(ACCOUNT_CONCURRENCY)).then_some(UNRESERVED)
+    if wanted > u64::from(ACCOUNT_CONCURRENCY) {
+        return Err(UNRESERVED);
+    }
+    Ok(())
 }
 
 /// The new environments of one function.

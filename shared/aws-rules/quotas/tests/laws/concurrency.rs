@@ -24,9 +24,9 @@ fn reserved_concurrency_is_for_its_function_and_all_others_share_the_rest() {
 
 #[test]
 fn a_hundred_stay_unreserved() {
-    assert_eq!(leaves_unreserved(400, 500), None);
-    assert_eq!(leaves_unreserved(401, 500), Some(100));
-    assert_eq!(leaves_unreserved(u32::MAX, u32::MAX), Some(100));
+    assert_eq!(leaves_unreserved(400, 500), Ok(()));
+    assert_eq!(leaves_unreserved(401, 500), Err(100));
+    assert_eq!(leaves_unreserved(u32::MAX, u32::MAX), Err(100));
 }
 
 #[test]
