@@ -36,5 +36,6 @@ pub mod ssm;
 pub mod states;
 pub mod store;
 pub mod sts;
+pub mod throttling;
 pub(crate) mod time;
 pub(crate) mod waiting;

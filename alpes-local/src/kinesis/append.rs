@@ -19,6 +19,9 @@ const DATA_LIMIT: usize = 1 << 20;
 /// The most bytes of all data and keys of a `PutRecords` request.
 const REQUEST_LIMIT: usize = 10 << 20;
 
+/// The place of a record that was appended, or the error of one that was throttled.
+type Appended = Result<Sequence, AwsError>;
+
 /// A record to append.
 struct Entry<'a> {
     partition_key: &'a str,
@@ -41,9 +44,10 @@ impl Kinesis {
         if let Some(digits) = fields.text("SequenceNumberForOrdering", &SEQUENCE_NUMBER)? {
             self.check_ordering(digits, stream)?;
         }
-        let (places, encrypted) = self.append(stream, &[entry])?;
-        let place = places.first().ok_or_else(|| no_stream(stream))?;
-        Ok(with_encryption(describe(place), encrypted))
+        let (appended, encrypted) = self.append(stream, &[entry])?;
+        let appended = appended.into_iter().next();
+        let place = appended.ok_or_else(|| no_stream(stream))??;
+        Ok(with_encryption(describe(&place), encrypted))
     }
 
     pub(super) fn put_records(&self, fields: &Fields<'_>) -> Result<Value, AwsError> {
@@ -58,36 +62,42 @@ impl Kinesis {
         if entries.iter().map(Entry::size).sum::<usize>() > REQUEST_LIMIT {
             return Err(invalid_argument("Records size exceeds 10 MB limit"));
         }
-        let (places, encrypted) = self.append(stream, &entries)?;
-        let records: Vec<_> = places.iter().map(describe).collect();
-        // Records are never throttled here, and one transaction takes them all, so that no record fails alone.
-        let answer = json!({ "FailedRecordCount": 0, "Records": records });
+        let (appended, encrypted) = self.append(stream, &entries)?;
+        // One transaction takes all records that the quotas admit, so that no record fails alone for another reason.
+        let failed = appended.iter().filter(|record| record.is_err()).count();
+        let records: Vec<_> = appended.iter().map(describe_result).collect();
+        let answer = json!({ "FailedRecordCount": failed, "Records": records });
         Ok(with_encryption(answer, encrypted))
     }
 
-    /// Appends records in one transaction. Also says whether they are encrypted.
+    /// Appends the records that the quotas admit, in one transaction. Also says whether they are encrypted.
     fn append(
         &self,
         stream: &str,
         entries: &[Entry<'_>],
-    ) -> Result<(Vec<Sequence>, bool), AwsError> {
+    ) -> Result<(Vec<Appended>, bool), AwsError> {
         let appended = {
             let streams = self.streams();
             let stream = find_stream(&streams, stream)?;
-            let places = self.append_to(stream, entries)?;
+            let appended = self.append_to(stream, entries)?;
             stream.announce();
-            (places, stream.encryption_key.is_some())
+            (appended, stream.encryption_key.is_some())
         };
         // The records are stored. If old records could not be deleted, the next minute tries again.
         let _ = self.trim_if_due();
         Ok(appended)
     }
 
-    fn append_to(&self, stream: &Stream, entries: &[Entry<'_>]) -> Result<Vec<Sequence>, AwsError> {
+    fn append_to(&self, stream: &Stream, entries: &[Entry<'_>]) -> Result<Vec<Appended>, AwsError> {
         let encrypted = stream.encryption_key.is_some();
         let appended = self.store.write(|transaction| {
             let places = entries.iter().map(|entry| {
                 let shard = stream.shard_for(entry.hash)?.number;
+                if let Some(quota) = &self.quota
+                    && let Err(throttled) = quota.put(stream, shard, entry.size())
+                {
+                    return Ok(Err(throttled));
+                }
                 let place = Place {
                     stream: stream.id,
                     shard,
@@ -101,11 +111,11 @@ impl Kinesis {
                 } = entry;
                 tables::append(transaction, place, number, encrypted, partition_key, data)?;
                 self.counts.added(place);
-                Ok(Sequence {
+                Ok(Ok(Sequence {
                     number,
                     stream: stream.id,
                     shard,
-                })
+                }))
             });
             places.collect::<Result<Vec<_>, AwsError>>()
         });
@@ -164,6 +174,13 @@ fn explicit_hash(digits: &str) -> Result<u128, AwsError> {
 
 fn describe(place: &Sequence) -> Value {
     json!({ "ShardId": place.shard.to_string(), "SequenceNumber": place.to_string() })
+}
+
+fn describe_result(appended: &Appended) -> Value {
+    match appended {
+        Ok(place) => describe(place),
+        Err(error) => json!({ "ErrorCode": error.code, "ErrorMessage": error.message }),
+    }
 }
 
 fn with_encryption(mut answer: Value, encrypted: bool) -> Value {

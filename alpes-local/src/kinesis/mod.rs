@@ -1,6 +1,7 @@
 //! Kinesis data streams, in the store.
 //!
-//! Streams behave as on AWS, with these differences: they are ACTIVE at once, and reads and writes are never throttled.
+//! Streams behave as on AWS, with these differences: they are ACTIVE at once, and reads and writes are throttled only by
+//! the option `--quotas aws`.
 //! `SubscribeToShard` is refused: only event source mappings read by enhanced fan-out here, through
 //! [`Kinesis::read_after`].
 
@@ -16,6 +17,7 @@ mod iterators;
 mod limits;
 mod list_shards;
 mod number;
+pub(crate) mod quota;
 mod reading;
 mod reshard;
 mod resharding;
@@ -47,6 +49,7 @@ use self::{
     errors::no_stream,
     fields::Fields,
     number::{Number, Numbers},
+    quota::Quota,
     stream::Stream,
     tables::Place,
 };
@@ -54,6 +57,7 @@ use crate::{
     clock::{Clock, SystemClock},
     error::AwsError,
     store::Store,
+    throttling::Throttling,
     waiting::{aside, lock_to_read, lock_to_write},
 };
 
@@ -80,6 +84,8 @@ pub struct Kinesis {
     /// The time of the last deletion of expired records.
     trimmed: AtomicU64,
     clock: Arc<dyn Clock>,
+    /// AWS's quotas on shards, if they are enforced.
+    quota: Option<Quota>,
 }
 
 impl Kinesis {
@@ -89,10 +95,26 @@ impl Kinesis {
     ///
     /// If the store cannot be read.
     pub fn new(store: Arc<Store>) -> Result<Arc<Self>, AwsError> {
-        Self::with_clock(store, Arc::new(SystemClock))
+        Self::with_quotas(store, None)
     }
 
-    fn with_clock(store: Arc<Store>, clock: Arc<dyn Clock>) -> Result<Arc<Self>, AwsError> {
+    /// The streams in this store, within AWS's quotas if `throttling` is there.
+    ///
+    /// # Errors
+    ///
+    /// If the store cannot be read.
+    pub fn with_quotas(
+        store: Arc<Store>,
+        throttling: Option<Arc<Throttling>>,
+    ) -> Result<Arc<Self>, AwsError> {
+        Self::with_clock(store, Arc::new(SystemClock), throttling)
+    }
+
+    pub(crate) fn with_clock(
+        store: Arc<Store>,
+        clock: Arc<dyn Clock>,
+        throttling: Option<Arc<Throttling>>,
+    ) -> Result<Arc<Self>, AwsError> {
         for schema in [tables::SCHEMA, consumers::SCHEMA, tags::SCHEMA] {
             store.schema(schema)?;
         }
@@ -111,6 +133,7 @@ impl Kinesis {
             counts: Counts::default(),
             trimmed: AtomicU64::new(0),
             clock,
+            quota: throttling.map(Quota::new),
         };
         kinesis.trim_if_due()?;
         Ok(Arc::new(kinesis))

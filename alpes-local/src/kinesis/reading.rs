@@ -1,6 +1,7 @@
 //! `GetRecords`.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
+use quotas::BYTES_A_READ;
 use serde_json::{Value, json};
 
 use super::{
@@ -24,7 +25,7 @@ use crate::{
 /// The most records of an answer.
 const MOST_RECORDS: u32 = 10_000;
 /// The most bytes of the data and keys of an answer.
-const MOST_BYTES: usize = 10 << 20;
+const MOST_BYTES: usize = BYTES_A_READ;
 
 /// Records of a shard.
 pub(super) struct Batch {
@@ -54,8 +55,29 @@ impl Kinesis {
         let stream = stream.ok_or_else(|| no_shard_to_read(iterator.shard, &iterator.stream))?;
         let shard = stream.readable(iterator.shard, now)?;
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-        let batch = self.batch(stream, shard, iterator.from, (limit, MOST_BYTES))?;
+        let batch = self.batch_within_quota(stream, shard, iterator.from, (limit, MOST_BYTES))?;
         describe(stream, shard, &batch, iterator, now)
+    }
+
+    /// As [`Self::batch`], by one of the reads that the standard consumers of a shard share.
+    pub(super) fn batch_within_quota(
+        &self,
+        stream: &Stream,
+        shard: &Shard,
+        from: Number,
+        limits: (usize, usize),
+    ) -> Result<Batch, AwsError> {
+        let Some(quota) = &self.quota else {
+            return self.batch(stream, shard, from, limits);
+        };
+        quota.read(stream, shard.number)?;
+        let batch = self.batch(stream, shard, from, limits)?;
+        let sizes = batch
+            .records
+            .iter()
+            .map(|record| record.data.len() + record.partition_key.len());
+        quota.returned(stream, shard.number, sizes.sum());
+        Ok(batch)
     }
 
     /// The records of a shard that are within the retention, from `from` on. `limits` are the most records, and the

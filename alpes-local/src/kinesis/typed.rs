@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use quotas::{BYTES_A_READ, RECORDS_A_READ};
 use source_mapping::{Millis, Record, SequenceNumber, ShardId};
 use tokio::sync::watch;
 
@@ -11,6 +12,7 @@ use super::{
     fields::NAME,
     find_stream,
     number::{Number, Sequence},
+    reading::Batch,
     reshard::Reshard,
     resharding::scale_within_limits,
     retention::check_retention,
@@ -150,12 +152,47 @@ impl Kinesis {
         at_most_records: usize,
         at_most_bytes: usize,
     ) -> Result<Vec<Record>, AwsError> {
+        let limits = (at_most_records, at_most_bytes);
+        self.records_after(stream, shard, after, |stream, shard, from| {
+            self.batch(stream, shard, from, limits)
+        })
+    }
+
+    /// As [`Self::read_after`], by one of the reads that the standard consumers of a shard share: it counts for the
+    /// shard's quota, and returns at most what `GetRecords` returns.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Self::read_after`], and `ProvisionedThroughputExceededException` beyond the quota.
+    pub fn poll_after(
+        &self,
+        stream: &str,
+        shard: &ShardId,
+        after: Option<&SequenceNumber>,
+        at_most_records: usize,
+        at_most_bytes: usize,
+    ) -> Result<Vec<Record>, AwsError> {
+        let limits = (
+            at_most_records.min(RECORDS_A_READ),
+            at_most_bytes.min(BYTES_A_READ),
+        );
+        self.records_after(stream, shard, after, |stream, shard, from| {
+            self.batch_within_quota(stream, shard, from, limits)
+        })
+    }
+
+    fn records_after(
+        &self,
+        stream: &str,
+        shard: &ShardId,
+        after: Option<&SequenceNumber>,
+        read: impl FnOnce(&Stream, &Shard, Number) -> Result<Batch, AwsError>,
+    ) -> Result<Vec<Record>, AwsError> {
         let from = after.map(|after| number_in(after).map(Number::next));
         let from = from.transpose()?.unwrap_or_default();
         self.with(stream, |stream| {
             let shard = stream.named(&shard.to_string(), self.now())?;
-            let limits = (at_most_records, at_most_bytes);
-            let batch = self.batch(stream, shard, from, limits)?;
+            let batch = read(stream, shard, from)?;
             let place = Place {
                 stream: stream.id,
                 shard: shard.number,

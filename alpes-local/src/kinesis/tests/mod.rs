@@ -1,6 +1,7 @@
 //! Streams as clients and mappings see them.
 
 mod order;
+mod quotas;
 mod records;
 mod reopened;
 mod shards;
@@ -61,6 +62,22 @@ impl Rig {
         Self::over(store, folder)
     }
 
+    /// A rig with AWS's quotas, and what they throttle.
+    fn with_quotas() -> (Self, Arc<Throttling>) {
+        let folder = Folder::new();
+        let store = Arc::new(Store::in_memory(&folder.0).unwrap());
+        let clock = Arc::new(AtomicU64::new(1_700_000_000_000));
+        let of_rig = Arc::new(ClockOfRig(clock.clone()));
+        let throttling = Throttling::with_clock(of_rig.clone());
+        let kinesis = Kinesis::with_clock(store, of_rig, Some(throttling.clone())).unwrap();
+        let rig = Self {
+            kinesis,
+            clock,
+            _folder: folder,
+        };
+        (rig, throttling)
+    }
+
     /// A rig whose store stays in the folder.
     fn in_folder(folder: Arc<Folder>) -> Self {
         let store = Store::open(&folder.0).unwrap();
@@ -70,7 +87,7 @@ impl Rig {
     fn over(store: Store, folder: Arc<Folder>) -> Self {
         let clock = Arc::new(AtomicU64::new(1_700_000_000_000));
         let of_rig = Arc::new(ClockOfRig(clock.clone()));
-        let kinesis = Kinesis::with_clock(Arc::new(store), of_rig).unwrap();
+        let kinesis = Kinesis::with_clock(Arc::new(store), of_rig, None).unwrap();
         Self {
             kinesis,
             clock,
