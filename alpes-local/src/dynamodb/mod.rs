@@ -12,6 +12,7 @@ mod expiry;
 mod items;
 mod locks;
 mod operations;
+mod quota;
 mod requests;
 mod shape;
 mod stream_api;
@@ -29,11 +30,12 @@ use dynoxide::{DynoxideError, actions::vector_lifecycle::VectorIndexLifecycle, s
 
 pub use answer::Answer;
 
-use self::{items::KeySchemas, locks::Locks, tokens::Tokens};
+use self::{items::KeySchemas, locks::Locks, quota::Quota, tokens::Tokens};
 use crate::{
     error::AwsError,
     http::Response,
     store::Store,
+    throttling::Throttling,
     waiting::{aside, lock},
 };
 
@@ -61,6 +63,8 @@ pub struct DynamoDb {
     locks: Locks,
     keys: KeySchemas,
     tokens: Tokens,
+    /// AWS's quotas on partitions, if they are enforced.
+    quota: Option<Quota>,
 }
 
 impl DynamoDb {
@@ -70,6 +74,18 @@ impl DynamoDb {
     ///
     /// If the file cannot be opened, or a newer `dynoxide` has written it.
     pub fn new(store: Arc<Store>) -> Result<Arc<Self>, AwsError> {
+        Self::with_quotas(store, None)
+    }
+
+    /// The same, within AWS's quotas if `throttling` is there.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Self::new`].
+    pub fn with_quotas(
+        store: Arc<Store>,
+        throttling: Option<Arc<Throttling>>,
+    ) -> Result<Arc<Self>, AwsError> {
         let storage = {
             let _turn = store.turn();
             open(&store).map_err(AwsError::internal)?
@@ -81,6 +97,7 @@ impl DynamoDb {
             locks: Locks::default(),
             keys: KeySchemas::default(),
             tokens: Tokens::default(),
+            quota: throttling.map(Quota::new),
         }))
     }
 
@@ -112,6 +129,19 @@ impl DynamoDb {
         let storage = lock(&self.storage);
         commits::forget_unfinished(&storage);
         storage
+    }
+
+    /// Runs `act` so that nothing has changed if it fails. Only a quota can refuse what was executed already, so without
+    /// quotas nothing is done about it: the actions of `dynoxide` have transactions of their own.
+    fn undone_if_refused<T>(
+        &self,
+        storage: &Storage,
+        act: impl FnOnce() -> Result<T, Answer>,
+    ) -> Result<T, Answer> {
+        match self.quota {
+            Some(_) => commits::in_one_commit(storage, act),
+            None => act(),
+        }
     }
 
     /// Runs `act` while this connection has the turn to write.

@@ -3,8 +3,9 @@
 use dynoxide::{
     DynoxideError,
     actions::{
-        batch_execute_statement, batch_get_item,
-        batch_write_item::{self, BatchWriteItemRequest, WriteRequest},
+        batch_execute_statement,
+        batch_get_item::{self, BatchGetItemRequest},
+        batch_write_item::{self, BatchWriteItemRequest, BatchWriteItemResponse, WriteRequest},
         delete_item, describe_time_to_live, execute_statement, get_item, list_tables,
         list_tags_of_resource, put_item, query, scan, search_vectors, tag_resource, untag_resource,
         update_item, update_time_to_live,
@@ -18,6 +19,7 @@ use super::{
     Answer, DynamoDb,
     items::{OfAnItem, of_batch},
     locks::Held,
+    quota::{self, Load, OwnedItem, Quota},
     requests::Call,
     run,
 };
@@ -26,10 +28,10 @@ impl DynamoDb {
     pub(super) fn dispatch(&self, operation: &str, body: &[u8]) -> Result<String, Answer> {
         let call = Call::new(operation, body)?;
         match operation {
-            "GetItem" => self.read(call, get_item::execute),
-            "BatchGetItem" => self.read(call, batch_get_item::execute),
-            "Query" => self.read(call, query::execute),
-            "Scan" => self.read(call, scan::execute),
+            "GetItem" => self.read_within(call, quota::get_item, get_item::execute),
+            "BatchGetItem" => self.batch_get(call),
+            "Query" => self.read_within(call, quota::query, query::execute),
+            "Scan" => self.read_within(call, quota::scan, scan::execute),
             "SearchVectors" => self.read(call, async |storage: &Storage, request| {
                 search_vectors::execute(storage, request, &self.vectors).await
             }),
@@ -71,6 +73,44 @@ impl DynamoDb {
         Ok(serde_json::to_string(&reply)?)
     }
 
+    /// Runs an action that reads items, within the quotas of their partitions. `weigh` says what the action costs.
+    fn read_within<Q: DeserializeOwned, R: Serialize>(
+        &self,
+        call: Call<'_>,
+        weigh: impl FnOnce(&Storage, &Q) -> dynoxide::Result<Vec<Load>>,
+        action: impl AsyncFnOnce(&Storage, Q) -> dynoxide::Result<R>,
+    ) -> Result<String, Answer> {
+        let Some(quota) = &self.quota else {
+            return self.read(call, action);
+        };
+        let request = call.request()?;
+        let storage = self.storage();
+        let loads = weigh(&storage, &request)?;
+        let reply = run(action(&storage, request))?;
+        quota.read(&loads)?;
+        Ok(serde_json::to_string(&reply)?)
+    }
+
+    /// Reads the items whose partitions are not starved, and returns the keys of the others as unprocessed.
+    fn batch_get(&self, call: Call<'_>) -> Result<String, Answer> {
+        let Some(quota) = &self.quota else {
+            return self.read(call, batch_get_item::execute);
+        };
+        let mut request: BatchGetItemRequest = call.request()?;
+        let storage = self.storage();
+        let refused = quota.batch_get(&storage, &mut request)?;
+        if let Some(answer) = refused
+            .answer()
+            .filter(|_| request.request_items.is_empty())
+        {
+            return Err(answer);
+        }
+        let reply = run(batch_get_item::execute(&*storage, request));
+        let mut reply = reply.inspect_err(|_| quota.refund_batch(&refused))?;
+        quota::add_keys(&mut reply.unprocessed_keys, refused.parts);
+        Ok(serde_json::to_string(&reply)?)
+    }
+
     /// Runs an action that writes, whatever items are in flight.
     pub(super) fn write<Q: DeserializeOwned, R: Serialize>(
         &self,
@@ -97,19 +137,28 @@ impl DynamoDb {
                 "Transaction is ongoing for the item",
             ));
         }
-        let reply = self.writing(|storage| run(action(storage, request)))?;
+        let reply = self.writing(|storage| match &self.quota {
+            None => Ok(run(action(storage, request))?),
+            Some(quota) => self.undone_if_refused(storage, || {
+                let item = OwnedItem::of(&request);
+                quota.write(storage, item, || run(action(storage, request)))
+            }),
+        })?;
         Ok(serde_json::to_string(&reply)?)
     }
 
-    /// Writes the items that no transaction holds, and returns the others as unprocessed.
+    /// Writes the items that no transaction holds and that the quotas admit, and returns the others as unprocessed.
     fn batch_write(&self, call: Call<'_>) -> Result<String, Answer> {
         let mut request: BatchWriteItemRequest = call.request()?;
         let mut held = self.locks.held();
-        let refused = self.hold_batch(&mut request, &mut held)?;
+        let mut refused = self.hold_batch(&mut request, &mut held)?;
         if request.request_items.is_empty() && !refused.is_empty() {
             return Ok(json!({"UnprocessedItems": by_table(refused)}).to_string());
         }
-        let mut reply = self.writing(|storage| run(batch_write_item::execute(storage, request)))?;
+        let mut reply = self.writing(|storage| match &self.quota {
+            None => Ok(run(batch_write_item::execute(storage, request))?),
+            Some(quota) => batch_write_within(quota, storage, request, &mut refused),
+        })?;
         reply.unprocessed_items.extend(by_table(refused));
         Ok(serde_json::to_string(&reply)?)
     }
@@ -139,6 +188,33 @@ impl DynamoDb {
         }
         Ok(refused)
     }
+}
+
+/// Writes the items of a batch that the quotas admit, and adds the others to those that were refused before.
+fn batch_write_within(
+    quota: &Quota,
+    storage: &Storage,
+    mut request: BatchWriteItemRequest,
+    refused: &mut Vec<(String, Value)>,
+) -> Result<BatchWriteItemResponse, Answer> {
+    let throttled = quota.batch_write(storage, &mut request)?;
+    for (table, write) in &throttled.parts {
+        refused.push((table.clone(), as_json(write)?));
+    }
+    match throttled.answer() {
+        Some(answer) if request.request_items.is_empty() => {
+            // AWS answers with an error only if nothing of the batch can be processed because of throttling.
+            let all_throttled = refused.len() == throttled.parts.len();
+            return if all_throttled {
+                Err(answer)
+            } else {
+                Ok(BatchWriteItemResponse::default())
+            };
+        }
+        _ => {}
+    }
+    let reply = run(batch_write_item::execute(storage, request));
+    Ok(reply.inspect_err(|_| quota.refund_batch(&throttled))?)
 }
 
 fn as_json(write: &WriteRequest) -> Result<Value, Answer> {

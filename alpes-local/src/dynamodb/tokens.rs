@@ -134,7 +134,8 @@ impl DynamoDb {
         execute: impl FnOnce(&Storage) -> Result<String, Answer>,
     ) -> Result<Once, Answer> {
         let Some(token) = token else {
-            return self.writing(execute).map(Once::First);
+            let once = |storage: &Storage| self.undone_if_refused(storage, || execute(storage));
+            return self.writing(once).map(Once::First);
         };
         let _in_flight = self.tokens.begin(&token)?;
         self.writing(|storage| {

@@ -15,6 +15,7 @@ use dynoxide::{
 use super::{
     Answer, DynamoDb,
     items::OfAnItem,
+    quota::{self, OwnedItem},
     requests::Call,
     run,
     tokens::{Once, Token},
@@ -30,7 +31,14 @@ impl DynamoDb {
         if conflicts.contains(&true) {
             return Err(cancelled(&conflicts).into());
         }
-        let reply = run(transact_get_items::execute(&*self.storage(), request))?;
+        let storage = self.storage();
+        let Some(quota) = &self.quota else {
+            let reply = run(transact_get_items::execute(&*storage, request))?;
+            return Ok(serde_json::to_string(&reply)?);
+        };
+        let loads = quota::transact_get(&storage, &request)?;
+        let reply = run(transact_get_items::execute(&*storage, request))?;
+        quota.transact_get(&loads)?;
         Ok(serde_json::to_string(&reply)?)
     }
 
@@ -46,7 +54,15 @@ impl DynamoDb {
         )?;
         let once = self.once(token, |storage| {
             conflicts.map_err(|conflicts| cancelled(&conflicts))?;
-            let reply = run(transact_write_items::execute(storage, request.clone()))?;
+            let act = || run(transact_write_items::execute(storage, request.clone()));
+            let reply = match &self.quota {
+                None => act()?,
+                Some(quota) => {
+                    let items = request.transact_items.iter().map(OwnedItem::of);
+                    let items: Vec<_> = items.collect();
+                    quota.transact_write(storage, &items, act)?
+                }
+            };
             Ok(serde_json::to_string(&reply)?)
         })?;
         match once {
@@ -109,17 +125,26 @@ impl DynamoDb {
 
 /// The error of a transaction that met other requests on some of its items.
 fn cancelled(conflicts: &[bool]) -> DynoxideError {
-    let reason = |conflict: bool| CancellationReason {
-        code: if conflict {
-            "TransactionConflict"
-        } else {
-            "None"
-        }
-        .to_owned(),
-        message: conflict.then(|| "Transaction is ongoing for the item".to_owned()),
+    cancelled_for(conflicts.iter().map(|conflict| {
+        conflict.then(|| CancellationReason {
+            code: "TransactionConflict".to_owned(),
+            message: Some("Transaction is ongoing for the item".to_owned()),
+            item: None,
+        })
+    }))
+}
+
+/// The error of a transaction. There is a place for each of its items: the reason for which it cancels the transaction,
+/// if it does.
+pub(super) fn cancelled_for(
+    reasons: impl Iterator<Item = Option<CancellationReason>>,
+) -> DynoxideError {
+    let none = || CancellationReason {
+        code: "None".to_owned(),
+        message: None,
         item: None,
     };
-    let reasons: Vec<_> = conflicts.iter().copied().map(reason).collect();
+    let reasons: Vec<_> = reasons.map(|reason| reason.unwrap_or_else(none)).collect();
     let codes: Vec<_> = reasons.iter().map(|reason| reason.code.as_str()).collect();
     let message = format!(
         "Transaction cancelled, please refer cancellation reasons for specific reasons [{}]",

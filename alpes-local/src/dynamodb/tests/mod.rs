@@ -1,3 +1,5 @@
+mod quotas;
+
 use serde_json::{Value, json};
 
 use super::*;
