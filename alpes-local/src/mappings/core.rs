@@ -63,9 +63,13 @@ impl Core {
         stream: &str,
     ) -> Result<Settings, AwsError> {
         let mut settings = config.settings(self.streams.retention(stream)?)?;
-        if self.polling == Polling::AtOnce {
+        match self.polling {
             // With enhanced fan-out, the machine reads records as they arrive.
-            settings.reads = Reads::FanOut;
+            Polling::AtOnce => settings.reads = Reads::FanOut,
+            Polling::WithinQuotas if settings.reads == Reads::Shared => {
+                settings.reads = Reads::ByCaller;
+            }
+            Polling::EachSecond | Polling::WithinQuotas => {}
         }
         Ok(settings)
     }

@@ -1,5 +1,7 @@
 //! The reader of a shard: a machine of `source-mapping`, with its records, its clock and its invocations.
 
+mod poll;
+
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use source_mapping::{
@@ -57,6 +59,8 @@ pub(super) struct Reader {
     /// True if the shard is closed, and the machine has had all its records.
     exhausted: bool,
     next_read: Instant,
+    /// True if the last poll found no further records. Only a reader that polls within quotas knows.
+    caught_up: bool,
 }
 
 impl Reader {
@@ -82,6 +86,7 @@ impl Reader {
             behind: true,
             exhausted: false,
             next_read: Instant::now(),
+            caught_up: false,
         })
     }
 
@@ -89,6 +94,9 @@ impl Reader {
     pub(super) fn read(&mut self) -> Result<(), AwsError> {
         if !self.behind || Instant::now() < self.next_read {
             return Ok(());
+        }
+        if self.era.settings.reads == Reads::ByCaller {
+            return self.poll();
         }
         let mut closed = false;
         while let Some((records, bytes)) = self.window.room() {
@@ -112,7 +120,7 @@ impl Reader {
     fn read_every(&self) -> Duration {
         match self.era.settings.reads {
             Reads::Shared => READ_EVERY_POLLED,
-            Reads::FanOut => READ_EVERY,
+            Reads::FanOut | Reads::ByCaller => READ_EVERY,
         }
     }
 
@@ -261,7 +269,7 @@ impl Reader {
         self.era.live.status.shard(&self.name, |view| {
             view.position = self.window.settled().map(ToString::to_string);
             view.waiting = self.window.len();
-            view.more = self.behind;
+            view.more = self.behind && !self.caught_up;
             view.finished = self.is_finished();
             view.oldest = self.window.oldest().map(|arrived| arrived.0);
             view.in_flight = self

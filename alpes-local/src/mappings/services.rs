@@ -35,6 +35,17 @@ impl StreamSource for Kinesis {
         Self::read_after(self, stream, shard, after, at_most_records, at_most_bytes)
     }
 
+    fn poll_after(
+        &self,
+        stream: &str,
+        shard: &ShardId,
+        after: Option<&SequenceNumber>,
+        at_most_records: usize,
+        at_most_bytes: usize,
+    ) -> Result<Vec<Record>, AwsError> {
+        Self::poll_after(self, stream, shard, after, at_most_records, at_most_bytes)
+    }
+
     fn changes(&self, stream: &str) -> Result<watch::Receiver<u64>, AwsError> {
         Self::changes(self, stream)
     }

@@ -26,8 +26,11 @@ pub enum Polling {
     /// As soon as records arrive, so that nobody waits for a poll on a developer's machine.
     #[default]
     AtOnce,
-    /// Once a second, as on AWS, within the limits that all readers of a shard share.
+    /// Once a second, as on AWS. Each mapping keeps the limits of a shard as if it were the only reader.
     EachSecond,
+    /// Once a second, as on AWS, within the quota that all readers of a shard share. A read beyond it is refused, and
+    /// repeated later.
+    WithinQuotas,
 }
 
 /// The streams from which mappings read. `stream` is always the name of a stream, not its ARN.
@@ -53,6 +56,22 @@ pub trait StreamSource: Send + Sync {
         at_most_records: usize,
         at_most_bytes: usize,
     ) -> Result<Vec<Record>, AwsError>;
+
+    /// As [`Self::read_after`], by one of the reads that the standard readers of a shard share.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Self::read_after`], and `ProvisionedThroughputExceededException` beyond the quota.
+    fn poll_after(
+        &self,
+        stream: &str,
+        shard: &ShardId,
+        after: Option<&SequenceNumber>,
+        at_most_records: usize,
+        at_most_bytes: usize,
+    ) -> Result<Vec<Record>, AwsError> {
+        self.read_after(stream, shard, after, at_most_records, at_most_bytes)
+    }
 
     /// A value that changes whenever records arrive or shards change.
     ///

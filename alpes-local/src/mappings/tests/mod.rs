@@ -3,6 +3,7 @@
 mod api;
 mod fakes;
 mod queues;
+mod quotas;
 mod restart;
 mod streams;
 mod support;

@@ -23,11 +23,11 @@ impl Shard {
             self.next_poll = Millis(turn.now.0 + every + delay);
             return;
         }
-        turn.rule(if shared {
-            Rule::PollOnceASecond
-        } else {
-            Rule::FanOut
-        });
+        match turn.settings.reads {
+            Reads::Shared => turn.rule(Rule::PollOnceASecond),
+            Reads::FanOut => turn.rule(Rule::FanOut),
+            Reads::ByCaller => {}
+        }
         let (offered, bytes) = self.offered(turn);
         if shared {
             self.limits.count(turn.now, bytes);
@@ -35,7 +35,7 @@ impl Shard {
         let held_back = choose_place(turn.chooser, Choice::HeldBack, offered + 1);
         self.take_in(offered - held_back.min(offered), turn);
         // A read waits for its share of the five calls a second. With fan-out, Kinesis pushes the records without a
-        // pause, unless some records were held back.
+        // pause, unless some records were held back. A caller that reads has waited already.
         let pause = match (shared, self.next < self.records.len()) {
             (true, false) => every,
             (false, _) if held_back == 0 => 0,

@@ -24,6 +24,9 @@ pub enum Reads {
     Shared,
     /// Kinesis pushes records as they arrive, within limits of this consumer alone.
     FanOut,
+    /// The caller polls the shards, within limits that it keeps itself, and appends what it read. The mapping takes
+    /// records as they are appended.
+    ByCaller,
 }
 
 /// The destination of reports on discarded batches.

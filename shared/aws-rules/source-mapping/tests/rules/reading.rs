@@ -157,3 +157,14 @@ fn not_more_is_read_ahead_than_fills_the_lanes() {
     assert_eq!(all_numbers(&world.invoked()), [[2], [4]]);
     world.proves(Rule::ReadAhead);
 }
+
+#[test]
+fn what_the_caller_reads_is_taken_at_once() {
+    let mut world = World::with(|with| with.reads = Reads::ByCaller);
+    for number in 1..=9 {
+        world.put("key", b"{}");
+        assert_eq!(world.end_one(Outcome::FunctionError), [number]);
+        // A retry delivers records that the mapping has, so it is no read of the shard.
+        assert_eq!(world.end_one(Outcome::done()), [number]);
+    }
+}
