@@ -12,6 +12,7 @@
 //! | `GET /_alpes/streams` | the streams, by shard: hashes, counts of records, last sequence numbers |
 //! | `POST /_alpes/streams/NAME/split?shard=ID` | splits a shard into halves |
 //! | `POST /_alpes/streams/NAME/merge?shard=ID&with=ID` | merges two neighbouring shards |
+//! | `GET /_alpes/quotas` | how often AWS's quotas throttled each table, index, shard and function; `null` without `--quotas aws` |
 //! | `POST /_alpes/schedules/NAME/fire` | invokes a schedule's functions now |
 //! | `GET /_alpes/events` | server-sent events `lambda` and `mapping`, each with JSON, as they happen |
 
@@ -29,7 +30,7 @@ use crate::{
 };
 
 /// The requests, for `GET /_alpes`.
-const INDEX: [(&str, &str); 10] = [
+const INDEX: [(&str, &str); 11] = [
     ("GET /_alpes/outputs", "the outputs of the templates"),
     (
         "POST /_alpes/deploy",
@@ -49,6 +50,10 @@ const INDEX: [(&str, &str); 10] = [
     (
         "POST /_alpes/streams/NAME/merge?shard=ID&with=ID",
         "merge two neighbouring shards",
+    ),
+    (
+        "GET /_alpes/quotas",
+        "how often AWS's quotas throttled each resource",
     ),
     (
         "POST /_alpes/schedules/NAME/fire",
@@ -105,6 +110,7 @@ async fn answer(runtime: &Runtime, parts: &[&str], request: &Request) -> Result<
             services.kinesis.call("MergeShards", input)?;
             streams(runtime)
         }
+        ("GET", ["quotas"]) => json_of(&services.throttling.as_ref().map(|all| all.snapshot())),
         ("POST", ["schedules", name, "fire"]) => {
             services.schedules.fire(name).await?;
             Ok(json!({}))

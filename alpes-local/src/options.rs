@@ -18,6 +18,7 @@ Runs the Lambda functions of CloudFormation templates on this machine, with the 
   --data DIR             the folder of everything that outlives the runtime, or :memory:   (default :memory:)
   --mount PATH=URL       another server, which answers below this path; may be repeated
   --aws-polling          let event source mappings poll a shard once a second, as on AWS; otherwise they read at once
+  --quotas aws           enforce AWS's quotas on partitions of tables and on shards of streams   (default none)
   --until-stdin-ends     stop when the standard input ends, so that the runtime never outlives who started it
 
 The runtime answers AWS's own APIs at http://127.0.0.1:PORT, and the first REST API at the same address by its paths.
@@ -51,6 +52,8 @@ pub struct Options {
     pub mounts: Vec<Mount>,
     /// When event source mappings read a stream.
     pub polling: Polling,
+    /// True if AWS's quotas are enforced.
+    pub quotas: bool,
     /// True if the runtime stops when its standard input ends.
     pub until_stdin_ends: bool,
 }
@@ -77,6 +80,7 @@ impl Options {
             data: Data::Memory,
             mounts: vec![],
             polling: Polling::AtOnce,
+            quotas: false,
             until_stdin_ends: false,
         };
         while let Some(option) = words.next() {
@@ -129,6 +133,7 @@ impl Options {
                 let mount = Mount::new(&path, &url).map_err(|error| error.message)?;
                 self.mounts.push(mount);
             }
+            "--quotas" => self.quotas = quotas(value()?)?,
             _ => return Err(format!("There is no option '{option}'.")),
         }
         Ok(())
@@ -145,6 +150,15 @@ fn stack(name: &str) -> Result<String, String> {
     Err(format!(
         "--stack begins with a letter and has letters, digits and hyphens, at most 128, unlike '{name}'."
     ))
+}
+
+/// Whether AWS's quotas are enforced.
+fn quotas(set: &str) -> Result<bool, String> {
+    match set {
+        "aws" => Ok(true),
+        "none" => Ok(false),
+        _ => Err(format!("--quotas is aws or none, not '{set}'.")),
+    }
 }
 
 fn pair(option: &str, text: &str) -> Result<(String, String), String> {
@@ -165,7 +179,7 @@ mod tests {
     #[test]
     fn options_are_read() {
         let line = "up --template a.yaml --template b.yaml --artifacts out --stack shop --parameter A=b=c --port 0 \
-                    --data /tmp/x --mount /console=http://127.0.0.1:5173/ --aws-polling --until-stdin-ends";
+                    --data /tmp/x --mount /console=http://127.0.0.1:5173/ --aws-polling --quotas aws --until-stdin-ends";
         let options = parse(line).unwrap();
         assert_eq!(
             options.templates,
@@ -178,10 +192,10 @@ mod tests {
         assert_eq!(options.mounts[0].prefix(), "/console");
         assert_eq!(options.mounts[0].target(), "http://127.0.0.1:5173");
         assert_eq!(options.polling, Polling::EachSecond);
-        assert!(options.until_stdin_ends);
+        assert!(options.quotas && options.until_stdin_ends);
         let least = parse("up --template a --artifacts b").unwrap();
         assert_eq!((least.port, least.data), (4566, Data::Memory));
-        assert_eq!(least.polling, Polling::AtOnce);
+        assert_eq!((least.polling, least.quotas), (Polling::AtOnce, false));
     }
 
     #[test]
@@ -194,6 +208,7 @@ mod tests {
             ("up --port x", "--port is a number, not 'x'"),
             ("up --stack 1a", "unlike '1a'"),
             ("up --parameter A", "not 'A'"),
+            ("up --quotas azure", "--quotas is aws or none, not 'azure'"),
             ("up --mount console=http://h", "the prefix \"console\""),
             ("up --mount /c=https://h", "the target \"https://h\""),
             ("up --verbose", "'--verbose'"),

@@ -22,6 +22,7 @@ use crate::{
     router::{self, For, Known},
     services::Services,
     store::Store,
+    throttling::Throttling,
 };
 
 const OF_ANOTHER_SITE: &str = "a web page of another site may use the APIs here, and neither AWS's services nor the admin API";
@@ -116,8 +117,9 @@ impl Runtime {
         let folder = Folder::open(&options.data).await?;
         let store = Arc::new(folder.store()?);
         let endpoint = format!("http://{address}");
-        let services =
-            Services::new(&store, &endpoint, options.polling).map_err(|error| error.to_string())?;
+        let quotas = options.quotas.then(Throttling::new);
+        let services = Services::with_quotas(&store, &endpoint, options.polling, quotas)
+            .map_err(|error| error.to_string())?;
         let runtime = Arc::new(Self {
             options,
             port: address.port(),

@@ -25,6 +25,7 @@ use crate::{
     states::States,
     store::Store,
     sts::{self, Sts},
+    throttling::Throttling,
 };
 
 /// The services.
@@ -57,6 +58,8 @@ pub struct Services {
     pub states: States,
     /// STS.
     pub sts: Sts,
+    /// What AWS's quotas throttled, if they are enforced.
+    pub throttling: Option<Arc<Throttling>>,
 }
 
 impl Services {
@@ -67,10 +70,28 @@ impl Services {
     ///
     /// If the store fails.
     pub fn new(store: &Arc<Store>, endpoint: &str, polling: Polling) -> Result<Self, AwsError> {
+        Self::with_quotas(store, endpoint, polling, None)
+    }
+
+    /// The same, within AWS's quotas if `throttling` is there. Event source mappings then poll within them.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Self::new`].
+    pub fn with_quotas(
+        store: &Arc<Store>,
+        endpoint: &str,
+        polling: Polling,
+        throttling: Option<Arc<Throttling>>,
+    ) -> Result<Self, AwsError> {
+        let polling = throttling
+            .as_ref()
+            .map_or(polling, |_| Polling::WithinQuotas);
         let logs = Logs::new(store.clone())?;
         let lambda = Lambda::new(store.clone(), logs.clone(), endpoint.to_owned())?;
         let invoker: Arc<dyn Invoker> = lambda.clone();
-        let kinesis = Kinesis::new(store.clone())?;
+        lambda.note_throttles(throttling.as_ref());
+        let kinesis = Kinesis::with_quotas(store.clone(), throttling.clone())?;
         let s3 = Arc::new(S3::new(store.clone())?);
         let sqs = Arc::new(Sqs::new(store.clone(), endpoint)?);
         let sns = Arc::new(Sns::new(store.clone(), sqs.clone(), invoker.clone())?);
@@ -91,7 +112,7 @@ impl Services {
         )?;
         let kms = Arc::new(Kms::new(store.clone())?);
         Ok(Self {
-            dynamodb: DynamoDb::new(store.clone())?,
+            dynamodb: DynamoDb::with_quotas(store.clone(), throttling.clone())?,
             gateway: Gateway::new(invoker.clone()),
             kinesis,
             ssm: Ssm::new(store.clone(), kms.clone())?,
@@ -105,6 +126,7 @@ impl Services {
             sqs,
             states: States::new(store.clone(), invoker)?,
             sts: Sts::new(store.clone())?,
+            throttling,
         })
     }
 

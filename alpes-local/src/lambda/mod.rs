@@ -24,7 +24,7 @@ mod watch;
 use std::{
     num::NonZeroUsize,
     sync::{
-        Arc, Mutex,
+        Arc, Mutex, OnceLock,
         atomic::{AtomicBool, Ordering},
     },
 };
@@ -55,8 +55,9 @@ use crate::{
     iam::Credentials,
     invoke::{Destinations, Invoked, Invoker, ending},
     logs::Logs,
-    names::FunctionName,
+    names::{FunctionName, function_arn},
     store::Store,
+    throttling::{Throttling, Work},
 };
 
 /// Lambda. Dropping it ends all sandboxes.
@@ -76,6 +77,8 @@ struct Inner {
     watch: Watch,
     queue: Arc<Queue>,
     destinations: latest::Sender<Option<Arc<dyn Destinations>>>,
+    /// Counts invocations that are throttled, if somebody asked for it.
+    throttling: OnceLock<Arc<Throttling>>,
     /// The turns to start a process: as many at a time as there are processors.
     starts: Arc<Semaphore>,
     /// Held while a function changes.
@@ -136,6 +139,7 @@ impl Lambda {
             watch: Watch::new(),
             queue: Arc::default(),
             destinations: latest::channel(None).0,
+            throttling: OnceLock::new(),
             starts: Arc::new(Semaphore::new(processors)),
             updates: Mutex::default(),
             closed: AtomicBool::new(false),
@@ -197,6 +201,14 @@ impl Lambda {
     /// Sets where the records of asynchronous invocations go. Until then, records wait.
     pub fn set_destinations(&self, destinations: Arc<dyn Destinations>) {
         self.inner.destinations.send_replace(Some(destinations));
+    }
+
+    /// Counts the invocations that are throttled from now on. Concurrency is limited with and without this.
+    pub fn note_throttles(&self, throttling: Option<&Arc<Throttling>>) {
+        if let Some(throttling) = throttling {
+            // Services are made once, so nothing was set before.
+            let _ = self.inner.throttling.set(throttling.clone());
+        }
     }
 
     /// Answers a request of the REST API. Event source mappings are no part of it.
@@ -285,13 +297,22 @@ impl Inner {
             return Err(ending());
         }
         let (invocation, end) = Invocation::new(asked);
-        let short = self.pool.submit(name, invocation)?;
+        let submitted = self.pool.submit(name, invocation);
+        let short = submitted.inspect_err(|error| self.note_throttle(name, error))?;
         self.ask_for_starts(name, short);
         // The sender is dropped if the tokio runtime ends.
         match end.await.unwrap_or_else(|_| Err(ending())) {
             // The shutdown may have killed its process.
             Ok(invoked) if invoked.failure.is_some() && self.is_closed() => Err(ending()),
             ended => ended,
+        }
+    }
+
+    fn note_throttle(&self, name: &str, error: &AwsError) {
+        if let Some(throttling) = self.throttling.get()
+            && error.status == 429
+        {
+            throttling.note(function_arn(name), Work::Invocations);
         }
     }
 
