@@ -179,7 +179,8 @@ mod tests {
     #[test]
     fn options_are_read() {
         let line = "up --template a.yaml --template b.yaml --artifacts out --stack shop --parameter A=b=c --port 0 \
-                    --data /tmp/x --mount /console=http://127.0.0.1:5173/ --aws-polling --quotas aws --until-stdin-ends";
+                    --data /tmp/x --mount /console=http://127.0.0.1:5173/ --aws-polling --quotas aws \
+                    --until-stdin-ends";
         let options = parse(line).unwrap();
         assert_eq!(
             options.templates,

@@ -139,7 +139,7 @@ async fn what_is_throttled_is_refused_and_counted() {
     );
     assert!(stored >= 3 && refused > 0, "{stored}, {refused}");
     // Another partition of the index is free.
-    assert_eq!(server.put("0", "closed").await, None);
+    assert_eq!(server.put("calm", "closed").await, None);
 
     // The second record does not fit into a shard's second, nor does the third one.
     let record = json!({"PartitionKey": "key", "Data": "AAAA".repeat(200_000)});

@@ -131,8 +131,8 @@ impl DynamoDb {
         storage
     }
 
-    /// Runs `act` so that nothing has changed if it fails. Only a quota can refuse what was executed already, so without
-    /// quotas nothing is done about it: the actions of `dynoxide` have transactions of their own.
+    /// Runs `act` so that nothing has changed if it fails. Only a quota can refuse what was executed already. Without
+    /// quotas `act` runs as it is: the actions of `dynoxide` have transactions of their own.
     fn undone_if_refused<T>(
         &self,
         storage: &Storage,

@@ -1,7 +1,7 @@
 //! Kinesis data streams, in the store.
 //!
-//! Streams behave as on AWS, with these differences: they are ACTIVE at once, and reads and writes are throttled only by
-//! the option `--quotas aws`.
+//! Streams behave as on AWS, with these differences: they are ACTIVE at once, and reads and writes are throttled only
+//! with the option `--quotas aws`.
 //! `SubscribeToShard` is refused: only event source mappings read by enhanced fan-out here, through
 //! [`Kinesis::read_after`].
 

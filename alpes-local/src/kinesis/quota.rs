@@ -45,7 +45,7 @@ impl Quota {
 
     /// Begins a read, or refuses it.
     pub(super) fn read(&self, stream: &Stream, shard: ShardNumber) -> Result<(), AwsError> {
-        let begun = self.with(stream, shard, |machine, now| machine.read(now));
+        let begun = self.with(stream, shard, Shard::read);
         begun.map_err(|_| {
             self.note(stream, shard, Work::Reads);
             // AWS words this error otherwise than the one of a write.

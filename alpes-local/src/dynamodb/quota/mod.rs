@@ -1,10 +1,10 @@
 //! AWS's quotas on the partitions of tables and indexes.
 //!
 //! An operation is executed first and weighed then, because an update's size, and the partitions of an index that it
-//! changes, are known only afterwards. If a partition is starved, the operation is rolled back and refused. So a refused
-//! operation has changed nothing, and a request with a mistake gets the error of its mistake.
+//! changes, are known only afterwards. If a partition is starved, the operation is rolled back and refused. So a
+//! refused operation has changed nothing, and a request with a mistake gets the error of its mistake.
 //!
-//! Transactions, batches and single operations are limited. `PartiQL` statements and vector searches are not.
+//! Single operations, batches and transactions are limited. `PartiQL` statements and vector searches are not.
 
 mod batches;
 mod reads;
@@ -73,8 +73,8 @@ impl Quota {
         Ok(())
     }
 
-    /// Charges all operations, or none. The error has a place for each operation: its refusal, if its own partitions are
-    /// starved.
+    /// Charges all operations, or none. The error has a place for each operation: its refusal, if its own partitions
+    /// are starved.
     fn spend_all(&self, loads: &[Load]) -> Result<(), Vec<Option<Refusal>>> {
         let mut partitions = lock(&self.partitions);
         let now = self.throttling.now();

@@ -12,16 +12,24 @@ use serde_json::{Value, json};
 use super::{Answer, PartitionId};
 use crate::names::arn;
 
-const TABLE_ON_DEMAND: &str = "Throughput exceeds the current capacity of your table or index. DynamoDB is automatically \
-                               scaling your table or index so please try again shortly. If exceptions persist, check if \
-                               you have a hot key: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/bp-partition-key-design.html";
-const INDEX_ON_DEMAND: &str = "Throughput exceeds the current capacity for one or more global secondary indexes. DynamoDB \
-                               is automatically scaling your index so please try again shortly.";
-const TABLE_PROVISIONED: &str = "The level of configured provisioned throughput for the table was exceeded. Consider \
-                                 increasing your provisioning level with the UpdateTable API.";
-const INDEX_PROVISIONED: &str = "The level of configured provisioned throughput for one or more global secondary indexes \
-                                 of the table was exceeded. Consider increasing your provisioning level for the \
-                                 under-provisioned global secondary indexes with the UpdateTable API.";
+const TABLE_ON_DEMAND: &str = concat!(
+    "Throughput exceeds the current capacity of your table or index. DynamoDB is automatically scaling your table or ",
+    "index so please try again shortly. If exceptions persist, check if you have a hot key: ",
+    "https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/bp-partition-key-design.html",
+);
+const INDEX_ON_DEMAND: &str = concat!(
+    "Throughput exceeds the current capacity for one or more global secondary indexes. DynamoDB is automatically ",
+    "scaling your index so please try again shortly.",
+);
+const TABLE_PROVISIONED: &str = concat!(
+    "The level of configured provisioned throughput for the table was exceeded. Consider increasing your provisioning ",
+    "level with the UpdateTable API.",
+);
+const INDEX_PROVISIONED: &str = concat!(
+    "The level of configured provisioned throughput for one or more global secondary indexes of the table was ",
+    "exceeded. Consider increasing your provisioning level for the under-provisioned global secondary indexes with ",
+    "the UpdateTable API.",
+);
 
 /// A starved partition.
 #[derive(Clone, Debug)]

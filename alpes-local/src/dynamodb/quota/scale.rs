@@ -76,7 +76,7 @@ impl Table {
         };
         let stored = storage.get_item(&self.name, &partition, &sort)?;
         stored
-            .map(|json| serde_json::from_str(&json).map_err(internal))
+            .map(|json| serde_json::from_str(&json).map_err(|error| internal(&error)))
             .transpose()
     }
 
@@ -245,9 +245,9 @@ fn size(item: Option<&Item>) -> u64 {
 
 fn parse<T: DeserializeOwned>(json: Option<&str>) -> dynoxide::Result<Vec<T>> {
     let json = json.filter(|json| !json.is_empty()).unwrap_or("[]");
-    serde_json::from_str(json).map_err(internal)
+    serde_json::from_str(json).map_err(|error| internal(&error))
 }
 
-fn internal(error: serde_json::Error) -> DynoxideError {
+fn internal(error: &serde_json::Error) -> DynoxideError {
     DynoxideError::InternalServerError(error.to_string())
 }

@@ -121,9 +121,11 @@ fn offer_1500_a_second(
     (acknowledged, refused)
 }
 
-const HOT_KEY: &str = "Throughput exceeds the current capacity of your table or index. DynamoDB is automatically scaling \
-                       your table or index so please try again shortly. If exceptions persist, check if you have a hot \
-                       key: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/bp-partition-key-design.html";
+const HOT_KEY: &str = concat!(
+    "Throughput exceeds the current capacity of your table or index. DynamoDB is automatically scaling your table or ",
+    "index so please try again shortly. If exceptions persist, check if you have a hot key: ",
+    "https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/bp-partition-key-design.html",
+);
 
 #[test]
 fn a_partition_takes_a_thousand_units_a_second_and_stores_what_it_acknowledged() {
@@ -160,11 +162,8 @@ fn a_starved_index_throttles_the_table() {
         // Each item has a partition of the table for itself.
         |n| limited.put(&order_with("open", &n.to_string(), 0)),
         |n| {
-            drop(
-                limited
-                    .put(&order_with("closed", &format!("c{n}"), 0))
-                    .unwrap(),
-            )
+            let calm = order_with("closed", &format!("c{n}"), 0);
+            limited.put(&calm).unwrap();
         },
     );
     assert_eq!((acknowledged, refused.len()), (300, 150));

@@ -198,7 +198,7 @@ async fn seen(mappings: usize) -> Seen {
         pushed.push(functions.data("pushed").len());
     }
     // Each mapping comes to read the last records.
-    sleep(Duration::from_secs(60)).await;
+    sleep(Duration::from_mins(1)).await;
     Seen {
         stream,
         functions,

@@ -19,8 +19,8 @@ pub enum Access {
 
 /// A partition: the items with one partition key value, in a table or in a global secondary index.
 ///
-/// In DynamoDB many values share a partition until their traffic makes DynamoDB split it, at best until a busy value has
-/// a partition of its own. This model begins there. So it throttles what no splitting can help, and nothing else.
+/// In DynamoDB many values share a partition until their traffic makes DynamoDB split it, at best until a busy value
+/// has a partition of its own. This model begins there. So it throttles what no splitting can help, and nothing else.
 /// DynamoDB may throttle sooner, before it has split; a value whose items have a sort key may be split further, if no
 /// local secondary index is there, so that it is throttled later.
 /// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/burst-adaptive-capacity.html>
@@ -89,9 +89,9 @@ pub struct Charge<K> {
 
 /// The partitions of tables and of their indexes, by any key that tells them apart.
 ///
-/// An operation is throttled if one of its partitions is starved. A write has a charge for the table's partition and for
-/// each index's partition that it changes. So an index that is starved throttles writes to its table: DynamoDB calls
-/// this back-pressure.
+/// An operation is throttled if one of its partitions is starved. A write has a charge for the table's partition and
+/// for each index's partition that it changes. So an index that is starved throttles writes to its table: DynamoDB
+/// calls this back-pressure.
 /// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/gsi-throttling.html>
 #[derive(Clone, Debug)]
 pub struct Partitions<K>(PerKey<K, Partition>);

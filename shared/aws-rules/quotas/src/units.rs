@@ -75,8 +75,8 @@ impl Add for Units {
 /// entry in the index: its partition, its sort key, and the size of what the index projects. `same` is true if the
 /// entry's projection did not change.
 ///
-/// A new entry, a removed entry and a changed entry cost one write each; an entry that moves costs two, one where it was
-/// and one where it goes; an unchanged entry costs nothing.
+/// A new entry, a removed entry and a changed entry cost one write each; an entry that moves costs two, one where it
+/// was and one where it goes; an unchanged entry costs nothing.
 /// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/GSI.html#GSI.ThroughputConsiderations.Writes>
 pub fn index_write<K: PartialEq, S: PartialEq>(
     before: Option<(K, S, u64)>,

@@ -1,5 +1,5 @@
-//! The laws of a limit by the second: over any window no more is admitted than the limit allows, work below the limit is
-//! never throttled, and work is throttled only when a second is used up. The same laws find each planted mistake.
+//! The laws of a limit by the second: over any window no more is admitted than the limit allows, work below the limit
+//! is never throttled, and work is throttled only when a second is used up. The same laws find each planted mistake.
 
 #![cfg(test)]
 
