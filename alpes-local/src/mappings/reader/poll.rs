@@ -14,6 +14,9 @@ use crate::{error::AwsError, kinesis::quota::EXCEEDED, mappings::effects::ids};
 
 /// The pause between two polls of a shard without more records.
 const POLL_EVERY: Duration = Duration::from_secs(1);
+/// On AWS a read takes time, so readers do not stay in step. Here each pause is longer by up to so much. Otherwise the
+/// readers that come first in a second would be the same ones each second, and could use up the quota forever.
+const UNSTEADY: Duration = Duration::from_millis(100);
 
 impl Reader {
     /// Reads the shard once. The reader polls on, whether or not records arrive, as Lambda does: so empty reads use the
@@ -28,12 +31,13 @@ impl Reader {
         let closed = self.era.is_closed(shard)?;
         let read = streams.poll_after(stream, shard, self.window.last(), records, bytes);
         let pause = match read {
-            Err(error) if error.code == EXCEEDED => POLL_EVERY + random_pause(),
+            // AWS does not say when Lambda repeats a refused read.
+            Err(error) if error.code == EXCEEDED => POLL_EVERY + up_to(POLL_EVERY),
             Err(error) => return Err(error),
             Ok(records) if records.is_empty() => {
                 self.caught_up = true;
                 (self.behind, self.exhausted) = (!closed, closed);
-                POLL_EVERY
+                POLL_EVERY + up_to(UNSTEADY)
             }
             Ok(records) => self.take_polled(records)?,
         };
@@ -48,7 +52,7 @@ impl Reader {
         let newest = era.core.streams.latest(&era.stream, &self.start.shard)?;
         self.caught_up = newest.as_ref() <= self.window.last();
         let (rules, pause): (&[Rule], _) = if self.caught_up {
-            (&[Rule::PollOnceASecond], POLL_EVERY)
+            (&[Rule::PollOnceASecond], POLL_EVERY + up_to(UNSTEADY))
         } else {
             let rules = &[Rule::PollOnceASecond, Rule::CatchesUp];
             (rules, POLL_EVERY / READS_A_SECOND)
@@ -59,8 +63,8 @@ impl Reader {
     }
 }
 
-/// Up to a second. AWS does not say when Lambda repeats a refused read. With a fixed pause, readers that polled in step
-/// would always be refused in the same order.
-fn random_pause() -> Duration {
-    Duration::from_millis(RandomState::new().hash_one(()) % 1_000)
+/// A random pause.
+fn up_to(longest: Duration) -> Duration {
+    let random = RandomState::new().hash_one(()) % 1_000;
+    longest * u32::try_from(random).unwrap_or_default() / 1_000
 }

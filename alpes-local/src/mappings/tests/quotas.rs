@@ -237,7 +237,7 @@ async fn five_mappings_are_not_slowed() {
     let answered = seen.stream.answered.lock().unwrap();
     let total: usize = answered.values().skip(1).take(SECONDS - 2).sum();
     assert!(
-        total >= 5 * (SECONDS - 2) - 5,
-        "each mapping reads once a second: {total}"
+        total > 5 * (SECONDS - 2) * 9 / 10,
+        "each mapping reads about once a second: {total}"
     );
 }
