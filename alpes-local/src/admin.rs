@@ -14,6 +14,7 @@
 //! | `POST /_alpes/streams/NAME/merge?shard=ID&with=ID` | merges two neighbouring shards |
 //! | `GET /_alpes/quotas` | how often AWS's quotas throttled each table, index, shard and function; `null` without `--quotas aws` |
 //! | `POST /_alpes/schedules/NAME/fire` | invokes a schedule's functions now |
+//! | `GET /_alpes/chaos` | the seed of `--chaos`, null without it, and the number of acts of each kind |
 //! | `GET /_alpes/events` | server-sent events `lambda` and `mapping`, each with JSON, as they happen |
 
 use http::{HeaderValue, Method, StatusCode, header};
@@ -58,6 +59,10 @@ const INDEX: [(&str, &str); 11] = [
     (
         "POST /_alpes/schedules/NAME/fire",
         "invoke a schedule's functions now",
+    ),
+    (
+        "GET /_alpes/chaos",
+        "the seed of --chaos, and the number of acts of each kind",
     ),
     ("GET /_alpes/events", "what happens, as server-sent events"),
 ];
@@ -111,6 +116,7 @@ async fn answer(runtime: &Runtime, parts: &[&str], request: &Request) -> Result<
             streams(runtime)
         }
         ("GET", ["quotas"]) => json_of(&services.throttling.as_ref().map(|all| all.snapshot())),
+        ("GET", ["chaos"]) => Ok(chaos(runtime)),
         ("POST", ["schedules", name, "fire"]) => {
             services.schedules.fire(name).await?;
             Ok(json!({}))
@@ -152,6 +158,14 @@ fn outputs(runtime: &Runtime) -> Value {
         .map(|output| (output.name.clone(), output.value.clone().into()))
         .collect();
     outputs.into()
+}
+
+fn chaos(runtime: &Runtime) -> Value {
+    let chaos = runtime.chaos.as_ref();
+    json!({
+        "seed": chaos.map(|chaos| chaos.seed()),
+        "acts": chaos.map(|chaos| chaos.counts()).unwrap_or_default(),
+    })
 }
 
 /// Splits a shard in the middle of its hashes.

@@ -4,6 +4,7 @@
 #![deny(missing_docs)]
 
 pub mod admin;
+pub mod chaos;
 pub mod clock;
 pub mod deploy;
 pub mod destinations;

@@ -19,6 +19,7 @@ Runs the Lambda functions of CloudFormation templates on this machine, with the 
   --mount PATH=URL       another server, which answers below this path; may be repeated
   --aws-polling          let event source mappings poll a shard once a second, as on AWS; otherwise they read at once
   --quotas aws           enforce AWS's quotas on partitions of tables and on shards of streams   (default none)
+  --chaos SEED           make the unkind choices that AWS may make: redeliveries, lost replies, throttles, stale reads, crashes
   --until-stdin-ends     stop when the standard input ends, so that the runtime never outlives who started it
 
 The runtime answers AWS's own APIs at http://127.0.0.1:PORT, and the first REST API at the same address by its paths.
@@ -54,6 +55,8 @@ pub struct Options {
     pub polling: Polling,
     /// True if AWS's quotas are enforced.
     pub quotas: bool,
+    /// The seed of the unkind choices; `None` for a kind runtime.
+    pub chaos: Option<u64>,
     /// True if the runtime stops when its standard input ends.
     pub until_stdin_ends: bool,
 }
@@ -81,6 +84,7 @@ impl Options {
             mounts: vec![],
             polling: Polling::AtOnce,
             quotas: false,
+            chaos: None,
             until_stdin_ends: false,
         };
         while let Some(option) = words.next() {
@@ -121,6 +125,12 @@ impl Options {
                 let port = value()?;
                 let number = port.parse();
                 self.port = number.map_err(|_| format!("--port is a number, not '{port}'."))?;
+            }
+            "--chaos" => {
+                let seed = value()?;
+                let number = seed.parse();
+                let number = number.map_err(|_| format!("--chaos is a number, not '{seed}'."))?;
+                self.chaos = Some(number);
             }
             "--data" => {
                 self.data = match value()? {
@@ -179,7 +189,7 @@ mod tests {
     #[test]
     fn options_are_read() {
         let line = "up --template a.yaml --template b.yaml --artifacts out --stack shop --parameter A=b=c --port 0 \
-                    --data /tmp/x --mount /console=http://127.0.0.1:5173/ --aws-polling --quotas aws \
+                    --data /tmp/x --mount /console=http://127.0.0.1:5173/ --aws-polling --quotas aws --chaos 7 \
                     --until-stdin-ends";
         let options = parse(line).unwrap();
         assert_eq!(
@@ -193,10 +203,12 @@ mod tests {
         assert_eq!(options.mounts[0].prefix(), "/console");
         assert_eq!(options.mounts[0].target(), "http://127.0.0.1:5173");
         assert_eq!(options.polling, Polling::EachSecond);
-        assert!(options.quotas && options.until_stdin_ends);
+        assert_eq!((options.quotas, options.chaos), (true, Some(7)));
+        assert!(options.until_stdin_ends);
         let least = parse("up --template a --artifacts b").unwrap();
         assert_eq!((least.port, least.data), (4566, Data::Memory));
         assert_eq!((least.polling, least.quotas), (Polling::AtOnce, false));
+        assert_eq!(least.chaos, None);
     }
 
     #[test]
@@ -207,6 +219,7 @@ mod tests {
             ("up --template a", "--artifacts is missing"),
             ("up --template", "--template needs a value"),
             ("up --port x", "--port is a number, not 'x'"),
+            ("up --chaos x", "--chaos is a number, not 'x'"),
             ("up --stack 1a", "unlike '1a'"),
             ("up --parameter A", "not 'A'"),
             ("up --quotas azure", "--quotas is aws or none, not 'azure'"),

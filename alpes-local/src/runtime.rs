@@ -12,6 +12,7 @@ use tokio::{sync::watch, task::JoinHandle};
 
 use crate::{
     admin,
+    chaos::{self, Chaos},
     deploy::Plan,
     error::AwsError,
     http::{self, Handler, Request, Response},
@@ -20,7 +21,7 @@ use crate::{
     page::{self, ApiEntry, Link, Overview},
     remains::outlast,
     router::{self, For, Known},
-    services::Services,
+    services::{Behaviour, Services},
     store::Store,
     throttling::Throttling,
 };
@@ -41,6 +42,8 @@ pub struct Runtime {
     /// The task that answers requests.
     serving: Mutex<Option<JoinHandle<()>>>,
     store: Arc<Store>,
+    /// The unkind choices; `None` for a kind runtime.
+    pub chaos: Option<Arc<Chaos>>,
     folder: Folder,
 }
 
@@ -91,6 +94,14 @@ impl Folder {
         }
     }
 
+    /// The unkind choices of a seed.
+    fn chaos(&self, seed: Option<u64>) -> Result<Option<Arc<Chaos>>, String> {
+        let chaos = seed.map(|seed| Chaos::new(seed, &self.path.join("logs")));
+        chaos
+            .transpose()
+            .map_err(|error| format!("the log of chaos: {error}"))
+    }
+
     fn store(&self) -> Result<Store, String> {
         let opened = if self.temporary {
             Store::in_memory(&self.path)
@@ -117,9 +128,13 @@ impl Runtime {
         let folder = Folder::open(&options.data).await?;
         let store = Arc::new(folder.store()?);
         let endpoint = format!("http://{address}");
-        let quotas = options.quotas.then(Throttling::new);
-        let services = Services::with_quotas(&store, &endpoint, options.polling, quotas)
-            .map_err(|error| error.to_string())?;
+        let behaviour = Behaviour {
+            polling: options.polling,
+            throttling: options.quotas.then(Throttling::new),
+            chaos: folder.chaos(options.chaos)?,
+        };
+        let services =
+            Services::new(&store, &endpoint, &behaviour).map_err(|error| error.to_string())?;
         let runtime = Arc::new(Self {
             options,
             port: address.port(),
@@ -129,9 +144,10 @@ impl Runtime {
             ready: watch::Sender::new(false),
             serving: Mutex::default(),
             store,
+            chaos: behaviour.chaos,
             folder,
         });
-        let serving = tokio::spawn(http::serve(listener, runtime.clone()));
+        let serving = tokio::spawn(http::serve(listener, runtime.handler()?));
         *runtime.serving() = Some(serving);
         let deployed = runtime.deploy().await;
         let started = deployed.and_then(|()| {
@@ -144,6 +160,16 @@ impl Runtime {
         }
         runtime.ready.send_replace(true);
         Ok(runtime)
+    }
+
+    /// The handler of requests: this runtime, behind chaos if there is any.
+    fn handler(self: &Arc<Self>) -> Result<Arc<dyn Handler>, String> {
+        match &self.chaos {
+            None => Ok(self.clone()),
+            Some(chaos) => {
+                chaos::before(self.clone(), chaos, &self.store).map_err(|error| error.to_string())
+            }
+        }
     }
 
     fn serving(&self) -> MutexGuard<'_, Option<JoinHandle<()>>> {
@@ -206,6 +232,7 @@ impl Runtime {
     pub fn welcome(&self) -> String {
         let deployed = self.deployed();
         let mut lines = vec![format!("alpes-local is up at {}", self.endpoint())];
+        lines.extend(self.chaos.as_ref().map(|chaos| chaos.welcome()));
         if !deployed.without_meaning.is_empty() {
             let ignored = deployed.without_meaning.join(", ");
             lines.push(format!("without meaning here: {ignored}"));

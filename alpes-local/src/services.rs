@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use crate::{
+    chaos::{Chaos, Repeating},
     destinations::ByArn,
     dynamodb::DynamoDb,
     error::AwsError,
@@ -27,6 +28,17 @@ use crate::{
     sts::{self, Sts},
     throttling::Throttling,
 };
+
+/// How near to AWS's limits and faults the services behave. The default is kind.
+#[derive(Default)]
+pub struct Behaviour {
+    /// When event source mappings read a stream.
+    pub polling: Polling,
+    /// Counts what AWS's quotas throttle; `None` if they are not enforced.
+    pub throttling: Option<Arc<Throttling>>,
+    /// The unkind choices; `None` for a kind runtime.
+    pub chaos: Option<Arc<Chaos>>,
+}
 
 /// The services.
 pub struct Services {
@@ -63,38 +75,39 @@ pub struct Services {
 }
 
 impl Services {
-    /// The services over a store. `endpoint` is the address at which they answer. `polling` is for event source
-    /// mappings.
+    /// The services over a store. `endpoint` is the address at which they answer.
     ///
     /// # Errors
     ///
     /// If the store fails.
-    pub fn new(store: &Arc<Store>, endpoint: &str, polling: Polling) -> Result<Self, AwsError> {
-        Self::with_quotas(store, endpoint, polling, None)
-    }
-
-    /// The same, within AWS's quotas if `throttling` is there. Event source mappings then poll within them.
-    ///
-    /// # Errors
-    ///
-    /// As for [`Self::new`].
-    pub fn with_quotas(
+    pub fn new(
         store: &Arc<Store>,
         endpoint: &str,
-        polling: Polling,
-        throttling: Option<Arc<Throttling>>,
+        behaviour: &Behaviour,
     ) -> Result<Self, AwsError> {
+        let (throttling, chaos) = (behaviour.throttling.clone(), behaviour.chaos.as_ref());
+        // Mappings poll within the quotas that they share with all other readers.
         let polling = throttling
             .as_ref()
-            .map_or(polling, |_| Polling::WithinQuotas);
+            .map_or(behaviour.polling, |_| Polling::WithinQuotas);
         let logs = Logs::new(store.clone())?;
-        let lambda = Lambda::new(store.clone(), logs.clone(), endpoint.to_owned())?;
+        let lambda = Lambda::with_chaos(
+            store.clone(),
+            logs.clone(),
+            endpoint.to_owned(),
+            chaos.cloned(),
+        )?;
         let invoker: Arc<dyn Invoker> = lambda.clone();
         lambda.note_throttles(throttling.as_ref());
         let kinesis = Kinesis::with_quotas(store.clone(), throttling.clone())?;
         let s3 = Arc::new(S3::new(store.clone())?);
         let sqs = Arc::new(Sqs::new(store.clone(), endpoint)?);
-        let sns = Arc::new(Sns::new(store.clone(), sqs.clone(), invoker.clone())?);
+        let sns = Arc::new(Sns::with_chaos(
+            store.clone(),
+            sqs.clone(),
+            Repeating::of(&invoker, chaos, "sns"),
+            chaos.cloned(),
+        )?);
         let delivery = Arc::new(ByArn::new(
             s3.clone(),
             sqs.clone(),
@@ -109,6 +122,7 @@ impl Services {
             invoker.clone(),
             delivery,
             polling,
+            chaos.cloned(),
         )?;
         let kms = Arc::new(Kms::new(store.clone())?);
         Ok(Self {
@@ -121,7 +135,7 @@ impl Services {
             logs,
             mappings,
             s3,
-            schedules: Schedules::new(store.clone(), invoker.clone())?,
+            schedules: Schedules::new(store.clone(), Repeating::of(&invoker, chaos, "schedules"))?,
             sns,
             sqs,
             states: States::new(store.clone(), invoker)?,

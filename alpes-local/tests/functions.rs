@@ -5,7 +5,10 @@
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use alpes_local::{
-    deploy::Plan, invoke::Invoker, mappings::Polling, services::Services, store::Store,
+    deploy::Plan,
+    invoke::Invoker,
+    services::{Behaviour, Services},
+    store::Store,
 };
 use bytes::Bytes;
 use serde_json::json;
@@ -39,7 +42,7 @@ async fn an_alias_is_invoked_and_its_discarded_events_reach_the_dead_letter_queu
     )
     .unwrap();
     let store = Arc::new(Store::in_memory(&root.join("data")).unwrap());
-    let services = Services::new(&store, "http://127.0.0.1:1", Polling::default()).unwrap();
+    let services = Services::new(&store, "http://127.0.0.1:1", &Behaviour::default()).unwrap();
     let template = (PathBuf::from("shop.yaml"), TEMPLATE.to_owned());
     let plan = Plan::read(&[template], "shop", &[]).unwrap();
     plan.apply(&services, &store, &root).await.unwrap();

@@ -8,7 +8,11 @@ use uuid::Uuid;
 
 use super::Plan;
 use crate::{
-    http::Request, lambda::Code, mappings::Polling, names::arn, services::Services, store::Store,
+    http::Request,
+    lambda::Code,
+    names::arn,
+    services::{Behaviour, Services},
+    store::Store,
 };
 
 const SHOP: &str = r"
@@ -57,7 +61,7 @@ impl World {
 
     fn over(folder: PathBuf) -> Self {
         let store = Arc::new(Store::open(&folder).unwrap());
-        let services = Services::new(&store, "http://127.0.0.1:1", Polling::AtOnce).unwrap();
+        let services = Services::new(&store, "http://127.0.0.1:1", &Behaviour::default()).unwrap();
         Self {
             folder,
             store,

@@ -13,6 +13,7 @@ mod items;
 mod locks;
 mod operations;
 mod quota;
+mod replica;
 mod requests;
 mod shape;
 mod stream_api;
@@ -29,6 +30,7 @@ use std::{
 use dynoxide::{DynoxideError, actions::vector_lifecycle::VectorIndexLifecycle, storage::Storage};
 
 pub use answer::Answer;
+pub use replica::Replica;
 
 use self::{items::KeySchemas, locks::Locks, quota::Quota, tokens::Tokens};
 use crate::{

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use http::{HeaderMap, Method};
 use http_body_util::{Channel, Either, Full};
 
+pub(crate) use server::unanswered;
 pub use server::{Handler, listen, serve};
 pub use wire::{
     Form, json_answer, json_error, query_answer, query_error, xml_answer, xml_element, xml_text,

@@ -1,6 +1,6 @@
 //! The server: one task a connection, HTTP/1.1.
 
-use std::{convert::Infallible, net::SocketAddr, sync::Arc};
+use std::{io, net::SocketAddr, sync::Arc};
 
 use async_trait::async_trait;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
@@ -25,7 +25,7 @@ pub trait Handler: Send + Sync + 'static {
 /// # Errors
 ///
 /// If the port is taken.
-pub async fn listen(port: u16) -> std::io::Result<TcpListener> {
+pub async fn listen(port: u16) -> io::Result<TcpListener> {
     TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], port))).await
 }
 
@@ -47,12 +47,31 @@ async fn serve_connection(connection: TcpStream, peer: SocketAddr, handler: Arc<
     let _ = connection.set_nodelay(true);
     let service = service_fn(|request| {
         let handler = handler.clone();
-        async move { Ok::<_, Infallible>(handle(request, peer, &*handler).await) }
+        async move { closed(handle(request, peer, &*handler).await) }
     });
     // An error here is a client that went away.
     let _ = http1::Builder::new()
         .serve_connection(TokioIo::new(connection), service)
         .await;
+}
+
+/// The mark of an answer that closes the connection instead.
+#[derive(Clone, Copy)]
+struct Unanswered;
+
+/// An answer that is not sent: the connection is closed instead.
+pub(crate) fn unanswered() -> Response {
+    let mut response = answer(500, "text/plain", "");
+    response.extensions_mut().insert(Unanswered);
+    response
+}
+
+/// An error for an answer that is not to be sent. The connection ends with an error.
+fn closed(response: Response) -> io::Result<Response> {
+    if response.extensions().get::<Unanswered>().is_some() {
+        return Err(io::ErrorKind::ConnectionAborted.into());
+    }
+    Ok(response)
 }
 
 async fn handle(

@@ -27,11 +27,15 @@ use std::{
         Arc, Mutex, OnceLock,
         atomic::{AtomicBool, Ordering},
     },
+    time::Duration,
 };
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use tokio::sync::{Semaphore, broadcast, watch as latest};
+use tokio::{
+    sync::{Semaphore, broadcast, watch as latest},
+    time::Instant,
+};
 use uuid::Uuid;
 
 use self::{
@@ -50,6 +54,7 @@ pub use self::{
     spec::{Architecture, Asynchronous, Code, FunctionSpec},
 };
 use crate::{
+    chaos::{Chaos, Kind},
     error::AwsError,
     http::{Request, Response},
     iam::Credentials,
@@ -79,6 +84,7 @@ struct Inner {
     destinations: latest::Sender<Option<Arc<dyn Destinations>>>,
     /// Counts invocations that are throttled, if somebody asked for it.
     throttling: OnceLock<Arc<Throttling>>,
+    chaos: Option<Arc<Chaos>>,
     /// The turns to start a process: as many at a time as there are processors.
     starts: Arc<Semaphore>,
     /// Held while a function changes.
@@ -108,7 +114,7 @@ impl Lambda {
         logs: Arc<Logs>,
         endpoint: String,
     ) -> Result<Arc<Self>, AwsError> {
-        Self::with_pace(store, logs, endpoint, Pace::default())
+        Self::open(store, logs, endpoint, Pace::default(), None)
     }
 
     /// As [`Self::new`], at another pace than AWS's.
@@ -121,6 +127,30 @@ impl Lambda {
         logs: Arc<Logs>,
         endpoint: String,
         pace: Pace,
+    ) -> Result<Arc<Self>, AwsError> {
+        Self::open(store, logs, endpoint, pace, None)
+    }
+
+    /// As [`Self::new`], with chaos if there is any: asynchronous invocations run twice or late, and processes die.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Self::new`].
+    pub fn with_chaos(
+        store: Arc<Store>,
+        logs: Arc<Logs>,
+        endpoint: String,
+        chaos: Option<Arc<Chaos>>,
+    ) -> Result<Arc<Self>, AwsError> {
+        Self::open(store, logs, endpoint, Pace::default(), chaos)
+    }
+
+    fn open(
+        store: Arc<Store>,
+        logs: Arc<Logs>,
+        endpoint: String,
+        pace: Pace,
+        chaos: Option<Arc<Chaos>>,
     ) -> Result<Arc<Self>, AwsError> {
         let tokio = tokio::runtime::Handle::try_current().map_err(AwsError::internal)?;
         store.schema(registry::SCHEMA)?;
@@ -140,6 +170,7 @@ impl Lambda {
             queue: Arc::default(),
             destinations: latest::channel(None).0,
             throttling: OnceLock::new(),
+            chaos,
             starts: Arc::new(Semaphore::new(processors)),
             updates: Mutex::default(),
             closed: AtomicBool::new(false),
@@ -348,6 +379,27 @@ impl Inner {
         let mut receiver = self.destinations.subscribe();
         let ready = |set: &Option<_>| set.is_some() || self.is_closed();
         receiver.wait_for(ready).await.ok()?.clone()
+    }
+
+    /// Whether chaos does something of this kind now. `hit` says what it hits.
+    fn strikes(&self, kind: Kind, function: &str, hit: &str) -> bool {
+        let chaos = self.chaos.as_ref();
+        chaos.is_some_and(|chaos| chaos.strikes(kind, function, hit))
+    }
+
+    /// When chaos lets the process of an invocation die that begins now. Short times are as frequent as long ones, since
+    /// most invocations are short.
+    fn crash(&self, function: &str) -> Option<Instant> {
+        let chaos = self.chaos.as_ref()?;
+        let dies = chaos.plans(Kind::KilledDuring, function);
+        dies.then(|| Instant::now() + Duration::from_millis(1 << chaos.below(8, function)))
+    }
+
+    /// Notes such a death, when it comes before the end of the invocation.
+    fn note_crash(&self, function: &str, request_id: &str) {
+        if let Some(chaos) = &self.chaos {
+            chaos.note(Kind::KilledDuring, function, request_id);
+        }
     }
 
     fn is_closed(&self) -> bool {

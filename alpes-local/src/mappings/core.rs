@@ -21,8 +21,10 @@ use super::{
     sources::{QueueSource, StreamSource},
     status::{Act, MappingEvent, MappingView, Status},
     stream,
+    unkind::Choosing,
 };
 use crate::{
+    chaos::Chaos,
     error::AwsError,
     invoke::{Destinations, Invoker},
     names,
@@ -36,6 +38,7 @@ pub(super) struct Core {
     pub(super) invoker: Arc<dyn Invoker>,
     pub(super) destinations: Arc<dyn Destinations>,
     pub(super) polling: Polling,
+    pub(super) chaos: Option<Arc<Chaos>>,
     pub(super) postman: Postman,
     pub(super) feed: broadcast::Sender<MappingEvent>,
     pub(super) lives: Mutex<BTreeMap<Uuid, Arc<Live>>>,
@@ -72,6 +75,11 @@ impl Core {
             Polling::EachSecond | Polling::WithinQuotas => {}
         }
         Ok(settings)
+    }
+
+    /// The choices for a part of a function's mapping: a shard, or the queue.
+    pub(super) fn choosing(&self, config: &Config, part: &str) -> Choosing {
+        Choosing::of(self.chaos.as_ref(), &config.function, part)
     }
 
     fn lives(&self) -> MutexGuard<'_, BTreeMap<Uuid, Arc<Live>>> {

@@ -4,7 +4,7 @@ use source_mapping::{
     Input, Mapping, Millis, Misuse, SequenceNumber, Settings, ShardId, StartingPosition, Step,
 };
 
-use super::{likely::Likely, shards::Family};
+use super::{shards::Family, unkind::Choosing};
 use crate::error::AwsError;
 
 /// Where the reader of a shard begins.
@@ -38,6 +38,7 @@ impl Start {
         &self,
         settings: &Settings,
         now: Millis,
+        choosing: &mut Choosing,
     ) -> Result<(Mapping, Vec<Step>), AwsError> {
         let mut settings = settings.clone();
         settings.enabled = true;
@@ -53,7 +54,7 @@ impl Start {
         }
         let steps: Result<_, Misuse> = inputs
             .into_iter()
-            .map(|input| machine.step(input, &mut Likely))
+            .map(|input| machine.step(input, choosing))
             .collect();
         let steps = steps.map_err(AwsError::internal)?;
         Ok((machine, steps))

@@ -24,6 +24,7 @@ mod shards;
 mod sources;
 mod status;
 mod stream;
+mod unkind;
 mod window;
 
 #[cfg(test)]
@@ -50,6 +51,7 @@ use self::{
     postman::Postman,
 };
 use crate::{
+    chaos::Chaos,
     error::AwsError,
     http::{Request, Response},
     invoke::{Destinations, Invoker},
@@ -69,7 +71,7 @@ pub struct Mappings {
 
 impl Mappings {
     /// Opens the stored mappings, which begin to deliver at once. Call this inside a Tokio runtime, when the other
-    /// services are there.
+    /// services are there. `chaos` makes the choices that AWS leaves open, if there is any.
     ///
     /// # Errors
     ///
@@ -81,6 +83,7 @@ impl Mappings {
         invoker: Arc<dyn Invoker>,
         destinations: Arc<dyn Destinations>,
         polling: Polling,
+        chaos: Option<Arc<Chaos>>,
     ) -> Result<Arc<Self>, AwsError> {
         let core = Arc::new(Core {
             journal: Journal::new(store)?,
@@ -89,6 +92,7 @@ impl Mappings {
             invoker,
             destinations,
             polling,
+            chaos,
             postman: Postman::default(),
             feed: broadcast::Sender::new(FEED),
             lives: Mutex::new(BTreeMap::new()),

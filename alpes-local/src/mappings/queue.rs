@@ -17,7 +17,7 @@ use super::{
     sources::Message,
     status::{Act, BatchView, Counts},
 };
-use crate::{error::AwsError, invoke::Invoked};
+use crate::{chaos::Kind, error::AwsError, invoke::Invoked};
 
 /// AWS begins with five batches at once. This runtime stays there, unless the mapping has a maximum of its own.
 const AT_ONCE: usize = 5;
@@ -25,6 +25,8 @@ const AT_ONCE: usize = 5;
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// The pause after an error of the queue.
 const AGAIN: Duration = Duration::from_secs(1);
+/// A message whose deletion was lost becomes visible again after so many seconds.
+const SECONDS_TO_COME_AGAIN: u32 = 1;
 /// The name of the queue's one entry among the shards of a view.
 const VIEW: &str = "queue";
 
@@ -32,6 +34,14 @@ const VIEW: &str = "queue";
 struct Gathered {
     message: Message,
     record: String,
+}
+
+impl Gathered {
+    /// True if the queue has delivered the message before.
+    fn came_before(&self) -> bool {
+        let count = self.message.attributes.get("ApproximateReceiveCount");
+        count.and_then(serde_json::Value::as_str) != Some("1")
+    }
 }
 
 /// The reader of a queue.
@@ -202,6 +212,9 @@ async fn deliver(
     config: &Config,
     batch: &[Gathered],
 ) -> Result<(), AwsError> {
+    let choosing = core.choosing(config, VIEW);
+    let name = batch_name(batch);
+    choosing.wait(Kind::BatchDelayed, &name).await;
     let event = event(batch.iter().map(|gathered| gathered.record.as_str()));
     let ended = invoke(core, &config.function, event).await;
     live.status.set_result(&result(&ended));
@@ -215,9 +228,16 @@ async fn deliver(
     if done.is_empty() {
         return Ok(());
     }
-    core.queues
-        .delete(&config.source, &receipts(done.into_iter()))
-        .await
+    let receipts = receipts(done.iter().copied());
+    let is_first = done.iter().all(|gathered| !gathered.came_before());
+    if is_first && choosing.repeats(Kind::MessageAgain, &name) {
+        // The deletion does not reach all of the queue's servers, so the messages come once more.
+        let queues = &core.queues;
+        return queues
+            .change_visibility(&config.source, &receipts, SECONDS_TO_COME_AGAIN)
+            .await;
+    }
+    core.queues.delete(&config.source, &receipts).await
 }
 
 /// The messages with which the function is done. `reports` is true if its answer may name failures.
@@ -250,6 +270,12 @@ fn receipts<'a>(messages: impl Iterator<Item = &'a Gathered>) -> Vec<String> {
     messages
         .map(|gathered| gathered.message.receipt.clone())
         .collect()
+}
+
+/// A batch, as the log of chaos names it.
+fn batch_name(batch: &[Gathered]) -> String {
+    let first = batch.first().map_or("", |gathered| &gathered.message.id);
+    format!("{} messages from {first}", batch.len())
 }
 
 fn view(number: u64, batch: &[Gathered]) -> BatchView {

@@ -5,7 +5,7 @@ mod poll;
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use source_mapping::{
-    Change, Input, Invocation, InvocationId, Mapping, Millis, Output, Reads, Record,
+    Change, Input, Invocation, InvocationId, Mapping, Millis, Outcome, Output, Reads, Record,
     SequenceNumber, Step,
 };
 use tokio::{sync::mpsc, time::Instant};
@@ -13,14 +13,14 @@ use tokio::{sync::mpsc, time::Instant};
 use super::{
     effects::{Effects, ids, number},
     invocation::{counts, invoke, outcome, result, told},
-    likely::Likely,
     machine::{Begins, Start},
     report::{LastRun, written},
     status::{Act, BatchView, Counts},
     stream::Era,
+    unkind::Choosing,
     window::Window,
 };
-use crate::{error::AwsError, invoke::Invoked, names};
+use crate::{chaos::Kind, error::AwsError, invoke::Invoked, names};
 
 /// Between two reads of the store so much time passes, so that one read takes many records of a busy stream.
 const READ_EVERY: Duration = Duration::from_millis(2);
@@ -48,6 +48,7 @@ pub(super) struct Reader {
     /// The shard's id as a text.
     name: String,
     machine: Mapping,
+    choosing: Choosing,
     window: Window,
     in_flight: BTreeMap<InvocationId, Batch>,
     pub(super) endings: mpsc::UnboundedReceiver<Ended>,
@@ -66,9 +67,10 @@ pub(super) struct Reader {
 impl Reader {
     pub(super) fn new(era: Arc<Era>, start: Start) -> Result<Self, AwsError> {
         let now = Millis(names::now_millis());
-        let (machine, steps) = start.machine(&era.settings, now)?;
-        let (sender, endings) = mpsc::unbounded_channel();
         let name = start.shard.to_string();
+        let mut choosing = era.core.choosing(&era.live.config(), &name);
+        let (machine, steps) = start.machine(&era.settings, now, &mut choosing)?;
+        let (sender, endings) = mpsc::unbounded_channel();
         if start.begins != Begins::Again {
             let rules: Vec<_> = steps.into_iter().flat_map(|step| step.rules).collect();
             era.core.tell(&era.live, Some(&name), ids(&rules), vec![]);
@@ -79,6 +81,7 @@ impl Reader {
             start,
             name,
             machine,
+            choosing,
             in_flight: BTreeMap::new(),
             endings,
             sender,
@@ -124,7 +127,11 @@ impl Reader {
         }
     }
 
-    fn append(&mut self, records: Vec<Record>) -> Result<(), AwsError> {
+    fn append(&mut self, mut records: Vec<Record>) -> Result<(), AwsError> {
+        for record in &mut records {
+            let sequence = record.sequence.to_string();
+            record.arrived = Millis(self.choosing.arrival(&sequence, record.arrived.0));
+        }
         self.window.add(&records);
         self.era.live.status.count(Counts {
             polled: number(records.len()),
@@ -148,7 +155,7 @@ impl Reader {
 
     fn step(&mut self, input: Input) -> Result<Step, AwsError> {
         self.machine
-            .step(input, &mut Likely)
+            .step(input, &mut self.choosing)
             .map_err(AwsError::internal)
     }
 
@@ -216,8 +223,10 @@ impl Reader {
             .iter()
             .map(|record| record.sequence.clone());
         let sequences = sequences.collect();
+        let (choosing, told) = (self.choosing.clone(), batch_name(&view));
         self.in_flight.insert(id, Batch { view, sequences });
         tokio::spawn(async move {
+            choosing.wait(Kind::BatchDelayed, &told).await;
             let function = &era.settings.names.function_arn;
             let run = invoke(&era.core, function, event).await;
             // An error is a reader that has stopped: the outcome no longer counts.
@@ -235,6 +244,9 @@ impl Reader {
             live.status.count(counts(&outcome, &sequences, reports));
             let acts = vec![told(&run, sequences.len())];
             self.era.core.tell(live, Some(&self.name), vec![], acts);
+            if matches!(outcome, Outcome::Returned(_)) {
+                self.lose_lease(&batch)?;
+            }
         }
         if let Ok(run) = run {
             self.last_run = Some(LastRun {
@@ -250,13 +262,31 @@ impl Reader {
         }))
     }
 
+    /// Now and then, chaos has another reader take the shard before the success of a batch is noted.
+    fn lose_lease(&mut self, batch: &Batch) -> Result<(), AwsError> {
+        if !self
+            .choosing
+            .repeats(Kind::BatchAgain, &batch_name(&batch.view))
+        {
+            return Ok(());
+        }
+        let checkpoint_too = self.choosing.coin();
+        let shard = self.start.shard.clone();
+        self.take(Some(Input::LeaseLost {
+            shard,
+            checkpoint_too,
+        }))
+    }
+
     /// Takes a new machine if the old one has had many records, and all are settled.
     pub(super) fn renew(&mut self) -> Result<(), AwsError> {
         let idle = self.in_flight.is_empty() && self.machine.is_settled();
         if idle && self.window.wants_new_machine() {
             self.start.begins = Begins::Again;
             let now = self.now();
-            (self.machine, _) = self.start.machine(&self.era.settings, now)?;
+            (self.machine, _) = self
+                .start
+                .machine(&self.era.settings, now, &mut self.choosing)?;
             self.window.renew();
             // The new machine counts its invocations from 1 again.
             self.last_run = None;
@@ -319,6 +349,11 @@ impl Reader {
         self.show();
         Ok(())
     }
+}
+
+/// A batch, as the log of chaos names it.
+fn batch_name(view: &BatchView) -> String {
+    format!("{} records from {}", view.size, view.first)
 }
 
 fn view(invocation: &Invocation) -> BatchView {

@@ -10,7 +10,7 @@ use super::{
     reader::Reader,
     stream::{Era, gone},
 };
-use crate::error::AwsError;
+use crate::{chaos::Kind, error::AwsError};
 
 /// The pause before a reader that failed begins again from its checkpoint.
 const AGAIN: Duration = Duration::from_secs(1);
@@ -56,6 +56,12 @@ async fn read(
     order: &mut watch::Receiver<Option<Change>>,
 ) -> Result<End, AwsError> {
     let mut changes = era.core.streams.changes(&era.stream)?;
+    let (config, shard) = (era.live.config(), start.shard.to_string());
+    let choosing = era.core.choosing(&config, &shard);
+    tokio::select! {
+        _ = ordered(order) => return Ok(End::Stopped),
+        () = choosing.wait(Kind::ChangeDelayed, "the reading begins late") => {}
+    }
     let mut reader = Reader::new(era.clone(), start)?;
     loop {
         reader.read()?;

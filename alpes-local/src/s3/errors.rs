@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// The answer to a request that failed.
-pub(super) fn error_answer(method: &Method, error: &AwsError) -> Response {
+pub(crate) fn error_answer(method: &Method, error: &AwsError) -> Response {
     if *method == Method::HEAD || error.status == 304 {
         return identified(answer(error.status, XML, ""));
     }

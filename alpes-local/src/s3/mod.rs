@@ -24,7 +24,6 @@ use std::sync::Arc;
 
 use self::{
     answers::identified,
-    errors::error_answer,
     route::Operation,
     target::{Target, check_expiry},
 };
@@ -35,6 +34,7 @@ use crate::{
     waiting::aside,
 };
 
+pub(crate) use errors::error_answer;
 pub use listing::Listed;
 
 /// The buckets with their objects. Buckets have no versions, and every caller has access.

@@ -12,6 +12,7 @@ use super::{
     table::{self, Call, Protocol, Subscription, Topic},
 };
 use crate::{
+    chaos::Kind,
     error::AwsError,
     names::now_millis,
     sqs::{MessageAttributes, Outgoing, Sqs, is_fifo},
@@ -83,6 +84,9 @@ impl Sns {
                 let outgoing = self.to_queue(delivery)?;
                 let queue = &subscription.endpoint;
                 let sent = send_or_bury(transaction, queue, dead_letters.as_deref(), &outgoing)?;
+                if self.repeats(delivery) {
+                    send_or_bury(transaction, queue, dead_letters.as_deref(), &outgoing)?;
+                }
                 Ok(sent.map_or(Woken::Nothing, |queue| Woken::Queue(queue.to_owned())))
             }
             Protocol::Lambda => {
@@ -98,6 +102,13 @@ impl Sns {
                 Ok(Woken::Calls)
             }
         }
+    }
+
+    /// A standard topic delivers at least once: <https://aws.amazon.com/sns/faqs/>.
+    fn repeats(&self, delivery: &Delivery<'_>) -> bool {
+        let (queue, id) = (&delivery.subscription.endpoint, &delivery.message.id);
+        let chaos = self.chaos.as_ref().filter(|_| delivery.order.is_none());
+        chaos.is_some_and(|chaos| chaos.strikes(Kind::NoticeTwice, &format!("sns {queue}"), id))
     }
 
     /// The message as a queue gets it. A FIFO topic gives the ids of its messages to FIFO queues only.

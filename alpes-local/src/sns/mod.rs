@@ -20,6 +20,7 @@ use std::sync::Arc;
 use tokio::sync::Notify;
 
 use crate::{
+    chaos::Chaos,
     error::AwsError,
     http::{Form, query_answer},
     invoke::Invoker,
@@ -34,6 +35,7 @@ pub struct Sns {
     store: Arc<Store>,
     sqs: Arc<Sqs>,
     invoker: Arc<dyn Invoker>,
+    chaos: Option<Arc<Chaos>>,
     /// Wakes the task that calls functions.
     waiting: Notify,
 }
@@ -50,12 +52,27 @@ impl Sns {
         sqs: Arc<Sqs>,
         invoker: Arc<dyn Invoker>,
     ) -> Result<Self, AwsError> {
+        Self::with_chaos(store, sqs, invoker, None)
+    }
+
+    /// As [`Sns::new`], with chaos if there is any: a queue now and then gets a message of a standard topic twice.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Sns::new`].
+    pub fn with_chaos(
+        store: Arc<Store>,
+        sqs: Arc<Sqs>,
+        invoker: Arc<dyn Invoker>,
+        chaos: Option<Arc<Chaos>>,
+    ) -> Result<Self, AwsError> {
         store.schema(table::SCHEMA)?;
         store.schema(&fifo::ACCEPTED.schema())?;
         Ok(Self {
             store,
             sqs,
             invoker,
+            chaos,
             waiting: Notify::new(),
         })
     }

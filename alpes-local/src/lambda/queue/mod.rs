@@ -26,6 +26,7 @@ use super::{
     limits::{self, InvocationType},
 };
 use crate::{
+    chaos::Kind,
     error::AwsError,
     invoke::Invoked,
     names::{FunctionName, now_millis},
@@ -190,7 +191,26 @@ async fn settlement(inner: &Arc<Inner>, entry: &Entry) -> Option<Settlement> {
     Some(attempt(now_millis()).settle(&result))
 }
 
+/// The queue is consistent in the end only, so the function may get an event twice, with the same request id:
+/// <https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html>.
 async fn invoke(inner: &Arc<Inner>, entry: &Entry) -> Result<Invoked, AwsError> {
+    if let Some(delay) = delay(inner, entry) {
+        sleep(delay).await;
+    }
+    if inner.strikes(Kind::InvokedTwice, &entry.function, &entry.request_id) {
+        let (inner, entry) = (inner.clone(), entry.clone());
+        // The end of the second run tells the queue nothing.
+        tokio::spawn(async move { invoke_once(&inner, &entry).await });
+    }
+    invoke_once(inner, entry).await
+}
+
+fn delay(inner: &Inner, entry: &Entry) -> Option<Duration> {
+    let chaos = inner.chaos.as_ref()?;
+    chaos.delay(Kind::InvocationDelayed, &entry.function, &entry.request_id)
+}
+
+async fn invoke_once(inner: &Arc<Inner>, entry: &Entry) -> Result<Invoked, AwsError> {
     let (_, version) = inner.resolve(&FunctionName::parse(&entry.arn)?)?;
     let asked = Asked {
         request_id: entry.request_id.clone(),

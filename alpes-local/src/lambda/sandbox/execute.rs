@@ -11,6 +11,7 @@ use super::{
     runtime_api::{self, Ask, Call},
 };
 use crate::{
+    chaos::Kind,
     http::Response,
     invoke::Invoked,
     lambda::{
@@ -70,19 +71,30 @@ impl Sandbox {
         process.thaw();
         let left = until.saturating_duration_since(Instant::now());
         let deadline = now_millis() + u64::try_from(left.as_millis()).unwrap_or(u64::MAX);
+        let (name, inner) = (&self.deployment.spec.name, &self.inner);
+        let chaos = inner.chaos.as_ref();
+        let deadline = chaos.map_or(deadline, |chaos| chaos.deadline(name, deadline));
         if let Some(ready) = self.ready.take() {
             // If the connection is gone, the process ends or runs out of time.
             let _ = ready.send(runtime_api::invocation(invocation, deadline));
         }
+        let mut crash = inner.crash(name);
         let mut result = None;
         let fault = loop {
-            match process.happening(until).await {
+            match process.happening(crash.unwrap_or(until).min(until)).await {
+                Happening::OutOfTime if crash.take().is_some_and(|crash| crash < until) => {
+                    inner.note_crash(name, id);
+                    process.end();
+                }
                 Happening::OutOfTime => {
                     let timeout = self.deployment.spec.timeout;
                     break Fault::timed_out(id, &report::now(), timeout);
                 }
                 Happening::Exited(status) => break Fault::exited(id, status),
                 Happening::Called(call) => match answered(call, id, &mut result) {
+                    None if result.is_some() && inner.strikes(Kind::KilledAfter, name, id) => {
+                        process.end();
+                    }
                     None => {}
                     Some((reply, result)) => {
                         self.ready = Some(reply);

@@ -7,9 +7,12 @@ use super::{
     process::Happening,
     runtime_api::{self, Ask, Call},
 };
-use crate::lambda::{
-    invocation::Invocation,
-    pool::{Next, Short},
+use crate::{
+    chaos::Kind,
+    lambda::{
+        invocation::Invocation,
+        pool::{Next, Short},
+    },
 };
 
 impl Sandbox {
@@ -40,7 +43,10 @@ impl Sandbox {
         loop {
             let happening = tokio::select! {
                 biased;
-                given = &mut given => return self.check_alive(given.ok()),
+                given = &mut given => {
+                    self.die_before(&given).await;
+                    return self.check_alive(given.ok());
+                }
                 happening = process.happening(until) => happening,
             };
             match happening {
@@ -52,6 +58,17 @@ impl Sandbox {
                     return self.check_alive(invocation);
                 }
             }
+        }
+    }
+
+    /// Lambda may end a sandbox at any time between two invocations. Chaos does it when the next one comes.
+    async fn die_before<E>(&mut self, given: &Result<Invocation, E>) {
+        let (Some(process), Ok(invocation)) = (self.process.as_mut(), given) else {
+            return;
+        };
+        let (name, id) = (&self.deployment.spec.name, &invocation.request_id);
+        if self.inner.strikes(Kind::KilledBefore, name, id) {
+            process.die().await;
         }
     }
 

@@ -130,6 +130,13 @@ impl Process {
         }
     }
 
+    /// Kills the processes of the group, and waits until this process is gone.
+    pub(super) async fn die(&mut self) {
+        self.end();
+        // A process whose status is unknown is gone too.
+        let _ = self.child.wait().await;
+    }
+
     /// Kills the processes of the group.
     pub(super) fn end(&mut self) {
         if !std::mem::replace(&mut self.ended, true) {

@@ -61,7 +61,7 @@ impl World {
             let (function, destination) = (self.function.clone(), self.destination.clone());
             let polling = Polling::EachSecond;
             let mappings =
-                Mappings::new(store, stream, queue, function, destination, polling).unwrap();
+                Mappings::new(store, stream, queue, function, destination, polling, None).unwrap();
             test(mappings).await
         })
     }

@@ -1,0 +1,100 @@
+//! The kinds of trouble, with their rates.
+//!
+//! A rate is high enough for a run of a few minutes to meet the trouble, and low enough for a correct program to make
+//! progress: an SDK tries a call three times, and most invocations end well.
+
+/// A kind of trouble.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// An operation is done, and its caller gets an error or a closed connection.
+    LostReply,
+    /// A service refuses a call before it does anything, as if the caller were too fast.
+    Throttle,
+    /// DynamoDB refuses a write because of another request for the same item. Nothing is done.
+    Conflict,
+    /// A service does only a part of a batch, and its answer names the other part.
+    PartialBatch,
+    /// A read that is eventually consistent shows an earlier state.
+    StaleRead,
+    /// A mapping delivers a batch although its function was done with it.
+    BatchAgain,
+    /// A mapping waits before it delivers a batch.
+    BatchDelayed,
+    /// A mapping waits before it begins to read after a change.
+    ChangeDelayed,
+    /// A queue delivers a message although its function was done with it.
+    MessageAgain,
+    /// An asynchronous invocation runs twice.
+    InvokedTwice,
+    /// An asynchronous invocation waits before it runs.
+    InvocationDelayed,
+    /// A schedule, or a topic with a function as subscriber, invokes a function twice.
+    EventTwice,
+    /// A topic sends a message twice to a queue.
+    NoticeTwice,
+    /// A sandbox is gone when an invocation comes. The invocation runs in a new one.
+    KilledBefore,
+    /// A function's process dies while it runs an invocation.
+    KilledDuring,
+    /// A function's process dies as soon as its answer was accepted.
+    KilledAfter,
+}
+
+/// The rate of a kind, its name in the log, and the page of AWS that allows the trouble.
+pub(super) struct Rate {
+    pub(super) name: &'static str,
+    /// How many of 1,000 occasions meet the trouble.
+    pub(super) per_mille: u64,
+    /// Read by people, and by the test of this table.
+    #[cfg_attr(not(test), expect(dead_code))]
+    pub(super) page: &'static str,
+}
+
+const AT_LEAST_ONCE: &str =
+    "https://docs.aws.amazon.com/lambda/latest/dg/invocation-eventsourcemapping.html";
+const ASYNCHRONOUS: &str =
+    "https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html";
+const ENVIRONMENT: &str =
+    "https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html";
+
+impl Kind {
+    /// The table of rates.
+    #[rustfmt::skip]
+    pub(super) fn rate(self) -> Rate {
+        let rate = |name, per_mille, page| Rate { name, per_mille, page };
+        match self {
+            // With throttles, one call in 20 is answered unkindly, and one in 400 twice in a row.
+            Self::LostReply => rate("lost-reply", 20, "https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html"),
+            Self::Throttle => rate("throttle", 30, "https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html"),
+            // SDKs do not retry conflicts, so the program itself must.
+            Self::Conflict => rate("conflict", 20, "https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis.html"),
+            // Batches are few, and a program must look at each answer.
+            Self::PartialBatch => rate("partial-batch", 100, "https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchWriteItem.html"),
+            // DynamoDB has three copies, and reads one that may be late.
+            Self::StaleRead => rate("stale-read", 330, "https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/HowItWorks.ReadConsistency.html"),
+            // A program without idempotency meets several duplicates in 100 batches.
+            Self::BatchAgain => rate("batch-again", 60, AT_LEAST_ONCE),
+            // Lanes and shards overtake one another.
+            Self::BatchDelayed => rate("batch-delayed", 150, AT_LEAST_ONCE),
+            // Changes are rare, so most of them wait.
+            Self::ChangeDelayed => rate("change-delayed", 700, "https://docs.aws.amazon.com/lambda/latest/dg/services-kinesis-create.html"),
+            Self::MessageAgain => rate("message-again", 60, "https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/standard-queues-at-least-once-delivery.html"),
+            Self::InvokedTwice => rate("invoked-twice", 60, ASYNCHRONOUS),
+            Self::InvocationDelayed => rate("invocation-delayed", 150, ASYNCHRONOUS),
+            Self::EventTwice => rate("event-twice", 60, "https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-troubleshooting.html"),
+            Self::NoticeTwice => rate("notice-twice", 60, "https://aws.amazon.com/sns/faqs/"),
+            // A cold start is slow, and the caller does not see it otherwise.
+            Self::KilledBefore => rate("killed-before", 10, ENVIRONMENT),
+            // The caller sees an error, so one in 200 is enough.
+            Self::KilledDuring => rate("killed-during", 5, ENVIRONMENT),
+            // No correct program notices, so it may be more frequent.
+            Self::KilledAfter => rate("killed-after", 30, ENVIRONMENT),
+        }
+    }
+
+    /// The name in the log and in the counts.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        self.rate().name
+    }
+}
