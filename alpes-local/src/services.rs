@@ -14,7 +14,7 @@ use crate::{
     invoke::Invoker,
     kinesis::Kinesis,
     kms::Kms,
-    lambda::Lambda,
+    lambda::{Lambda, Pace},
     logs::Logs,
     mappings::{Mappings, Polling},
     router::{Credential, Service},
@@ -95,6 +95,7 @@ impl Services {
             store.clone(),
             logs.clone(),
             endpoint.to_owned(),
+            Pace::default(),
             chaos.cloned(),
         )?;
         let invoker: Arc<dyn Invoker> = lambda.clone();

@@ -271,6 +271,7 @@ pub fn on_own_runtime(
         folder: &folder,
         built,
         data: &folder.join("data"),
+        chaos: None,
     };
     let stack = Stack {
         endpoint: &endpoint,

@@ -74,6 +74,8 @@ pub struct Runtime<'a> {
     pub built: &'a Built,
     /// The folder of the runtime's data. It outlives the runtime.
     pub data: &'a Path,
+    /// The seed of the unkind choices, if the runtime is to make them.
+    pub chaos: Option<&'a str>,
 }
 
 impl Runtime<'_> {
@@ -161,6 +163,9 @@ impl Runtime<'_> {
         program.args(["--port", &self.endpoint.port.to_string()]);
         for parameter in PARAMETERS {
             program.args(["--parameter", parameter]);
+        }
+        if let Some(seed) = self.chaos {
+            program.args(["--chaos", seed]);
         }
         if life == Life::WithUs {
             program.arg("--until-stdin-ends");

@@ -88,7 +88,7 @@ impl Kind {
             // The caller sees an error, so one in 200 is enough.
             Self::KilledDuring => rate("killed-during", 5, ENVIRONMENT),
             // No correct program notices, so it may be more frequent.
-            Self::KilledAfter => rate("killed-after", 30, ENVIRONMENT),
+            Self::KilledAfter => rate("killed-after", 50, ENVIRONMENT),
         }
     }
 

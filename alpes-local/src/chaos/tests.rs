@@ -320,6 +320,33 @@ fn a_late_replica_shows_an_earlier_state_and_then_catches_up() {
     assert!(replica.age() < Duration::from_secs(60));
 }
 
+#[tokio::test]
+async fn some_reads_of_functions_are_late_and_consistent_ones_never() {
+    let folder = Folder::new();
+    let (honest, chaos) = (Honest::new(&folder), folder.chaos(5));
+    let replica = Replica::new(&honest.store).unwrap();
+    let front = Front::new(chaos.clone(), honest.clone(), replica);
+    honest.call("PutItem", &put("late"));
+    let mut seen = BTreeMap::new();
+    for number in 0..400 {
+        let consistent = number % 2 == 0;
+        let key = json!({"id": {"S": "late"}});
+        let input = json!({"TableName": TABLE, "Key": key, "ConsistentRead": consistent});
+        let answer = front.handle(dynamodb("GetItem", &input)).await;
+        if answer.status() == 200 {
+            let found = body(answer).await.get("Item").is_some();
+            *seen.entry((consistent, found)).or_insert(0) += 1;
+        }
+    }
+    assert_eq!(seen.get(&(true, false)), None);
+    assert!(
+        seen[&(false, false)] > 20 && seen[&(false, true)] > 20,
+        "{seen:?}"
+    );
+    let stale = seen[&(false, false)];
+    assert_eq!(chaos.counts()["stale-read"], stale);
+}
+
 #[test]
 fn only_reads_without_consistency_may_be_stale() {
     let may = |operation, input: Value| Replica::may_read(operation, input.to_string().as_bytes());

@@ -114,7 +114,7 @@ impl Lambda {
         logs: Arc<Logs>,
         endpoint: String,
     ) -> Result<Arc<Self>, AwsError> {
-        Self::open(store, logs, endpoint, Pace::default(), None)
+        Self::with_chaos(store, logs, endpoint, Pace::default(), None)
     }
 
     /// As [`Self::new`], at another pace than AWS's.
@@ -128,24 +128,15 @@ impl Lambda {
         endpoint: String,
         pace: Pace,
     ) -> Result<Arc<Self>, AwsError> {
-        Self::open(store, logs, endpoint, pace, None)
+        Self::with_chaos(store, logs, endpoint, pace, None)
     }
 
-    /// As [`Self::new`], with chaos if there is any: asynchronous invocations run twice or late, and processes die.
+    /// As [`Self::with_pace`], with chaos if there is any: asynchronous invocations run twice or late, and processes die.
     ///
     /// # Errors
     ///
     /// As for [`Self::new`].
     pub fn with_chaos(
-        store: Arc<Store>,
-        logs: Arc<Logs>,
-        endpoint: String,
-        chaos: Option<Arc<Chaos>>,
-    ) -> Result<Arc<Self>, AwsError> {
-        Self::open(store, logs, endpoint, Pace::default(), chaos)
-    }
-
-    fn open(
         store: Arc<Store>,
         logs: Arc<Logs>,
         endpoint: String,

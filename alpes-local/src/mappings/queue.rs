@@ -40,7 +40,7 @@ impl Gathered {
     /// True if the queue has delivered the message before.
     fn came_before(&self) -> bool {
         let count = self.message.attributes.get("ApproximateReceiveCount");
-        count.and_then(serde_json::Value::as_str) != Some("1")
+        count.is_some_and(|count| count.as_str() != Some("1"))
     }
 }
 

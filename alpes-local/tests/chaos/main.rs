@@ -28,7 +28,7 @@ const SEEDS: [u64; 5] = [1, 2, 3, 4, 5];
 const AT_ONCE: usize = 3;
 /// So long the last record of a round waits, so that a kind runtime has delivered the others by then.
 const GAP: Duration = Duration::from_millis(150);
-const ROUNDS: u64 = 10;
+const ROUNDS: u64 = 16;
 
 /// The mistakes that a seed finds. The correct function must be right.
 async fn found(seed: Option<u64>) -> BTreeSet<&'static str> {

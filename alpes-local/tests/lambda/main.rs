@@ -3,6 +3,7 @@
 #![cfg(test)]
 
 mod asynchronous;
+mod chaos;
 mod failures;
 mod sandboxes;
 mod support;

@@ -7,6 +7,7 @@ use std::{
 };
 
 use alpes_local::{
+    chaos::Chaos,
     invoke::{Invoked, Invoker},
     lambda::{Code, FunctionSpec, Lambda, Pace},
     logs::Logs,
@@ -21,6 +22,7 @@ pub(crate) struct World {
     pub(crate) root: PathBuf,
     logs: Arc<Logs>,
     pub(crate) lambda: Arc<Lambda>,
+    pub(crate) chaos: Option<Arc<Chaos>>,
 }
 
 impl World {
@@ -33,20 +35,41 @@ impl World {
     }
 
     pub(crate) fn open(root: PathBuf) -> Self {
-        let pace = Pace {
+        Self::with_pace(root, Self::quick())
+    }
+
+    /// A pace at which nobody waits for retries.
+    fn quick() -> Pace {
+        Pace {
             retry: Duration::from_millis(20),
             throttled: Duration::from_millis(20),
             ..Pace::default()
-        };
-        Self::with_pace(root, pace)
+        }
     }
 
     pub(crate) fn with_pace(root: PathBuf, pace: Pace) -> Self {
+        Self::build(root, pace, None)
+    }
+
+    /// A world with the unkind choices of this seed.
+    pub(crate) fn with_chaos(seed: u64) -> Self {
+        let root = Self::new().close();
+        let chaos = Chaos::new(seed, &root).unwrap();
+        Self::build(root, Self::quick(), Some(chaos))
+    }
+
+    fn build(root: PathBuf, pace: Pace, chaos: Option<Arc<Chaos>>) -> Self {
         let store = Arc::new(Store::open(&root.join("data")).unwrap());
         let logs = Logs::new(store.clone()).unwrap();
         let endpoint = "http://127.0.0.1:4566".to_owned();
-        let lambda = Lambda::with_pace(store, logs.clone(), endpoint, pace).unwrap();
-        Self { root, logs, lambda }
+        let lambda =
+            Lambda::with_chaos(store, logs.clone(), endpoint, pace, chaos.clone()).unwrap();
+        Self {
+            root,
+            logs,
+            lambda,
+            chaos,
+        }
     }
 
     /// Ends the runtime and begins it anew with the same data.
@@ -55,7 +78,9 @@ impl World {
     }
 
     pub(crate) fn close(self) -> PathBuf {
-        let Self { root, logs, lambda } = self;
+        let Self {
+            root, logs, lambda, ..
+        } = self;
         drop((logs, lambda));
         root
     }

@@ -288,9 +288,24 @@ const OF_UP: &[Opt] = &[
         "of a build for Amazon Linux",
         "this machine's",
     ),
+    option(
+        "--chaos",
+        "SEED",
+        Check::Number {
+            least: 0,
+            most: u64::MAX,
+        },
+        "start the local runtime unkind: redeliveries, throttles, crashes",
+        "kind",
+    ),
 ];
 
-const RULES_OF_UP: &[Rule] = &[NOT_BOTH_RUNTIMES, Rule::NotBoth("--on", "--endpoint")];
+const RULES_OF_UP: &[Rule] = &[
+    NOT_BOTH_RUNTIMES,
+    Rule::NotBoth("--on", "--endpoint"),
+    Rule::NotBoth("--chaos", "--endpoint"),
+    Rule::NotBoth("--chaos", "--on"),
+];
 
 /// The modes of sagas, as the API names them.
 const SAGAS: Check = Check::OneOf(&["orquestacion", "coreografia", "stepfunctions"]);
@@ -352,9 +367,10 @@ one that the bank declines, and one that is paid and finds no seat. The runtime 
         rules: RULES_OF_UP,
         details: "\
 The command prints the API's base URL. Commands use the runtime that was brought up last, unless --port N or --endpoint URL names
-another. If the local runtime is up already, the command only deploys to it, and the runtime keeps its data.",
+another. If the local runtime is up already, the command only deploys to it, and the runtime keeps its data: to change --chaos, take it down first.",
         examples: &[
             "cargo xtask up --port 4570",
+            "cargo xtask up --port 4570 --chaos 7",
             "cargo xtask up --endpoint http://127.0.0.1:4577",
         ],
         takes: "as demo; for Amazon Linux, 450 MB more in .local and a build of its own",

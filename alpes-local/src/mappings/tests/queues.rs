@@ -115,3 +115,24 @@ fn a_window_gathers_and_a_stopped_mapping_gives_messages_back() {
         assert_eq!(world.queue.visible_bodies(), ["c"]);
     });
 }
+
+#[test]
+fn with_chaos_messages_come_again_and_none_is_lost() {
+    let world = World::with_chaos(1);
+    let bodies: Vec<_> = (100..160).map(|body| body.to_string()).collect();
+    let bodies: Vec<_> = bodies.iter().map(String::as_str).collect();
+    world.queue.send(&bodies);
+    world.run(async |mappings| {
+        mappings.ensure(spec(|_| {})).await.unwrap();
+        let queue = &world.queue;
+        until("all are deleted", || {
+            queue.visible_bodies().is_empty() && queue.hidden_bodies().is_empty()
+        })
+        .await;
+        let mut data = world.function.data();
+        assert!(data.len() > 60, "{} deliveries", data.len());
+        data.sort();
+        data.dedup();
+        assert_eq!(data, bodies);
+    });
+}

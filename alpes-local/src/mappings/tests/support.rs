@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use super::fakes::{FakeDestination, FakeFunction, FakeQueue, FakeStream};
 use crate::{
+    chaos::Chaos,
     mappings::{MappingSpec, Mappings, Polling},
     store::Store,
 };
@@ -36,6 +37,7 @@ pub struct World {
     pub queue: Arc<FakeQueue>,
     pub function: Arc<FakeFunction>,
     pub destination: Arc<FakeDestination>,
+    chaos: Option<Arc<Chaos>>,
 }
 
 impl World {
@@ -46,7 +48,15 @@ impl World {
             queue: Arc::default(),
             function: Arc::default(),
             destination: Arc::default(),
+            chaos: None,
         }
+    }
+
+    /// A world with the unkind choices of this seed.
+    pub fn with_chaos(seed: u64) -> Self {
+        let mut world = Self::new();
+        world.chaos = Some(Chaos::new(seed, &world.folder).unwrap());
+        world
     }
 
     /// Runs the test with the mappings in a runtime of its own, and kills the runtime then.
@@ -60,8 +70,9 @@ impl World {
             let (stream, queue) = (self.stream.clone(), self.queue.clone());
             let (function, destination) = (self.function.clone(), self.destination.clone());
             let polling = Polling::EachSecond;
+            let chaos = self.chaos.clone();
             let mappings =
-                Mappings::new(store, stream, queue, function, destination, polling, None).unwrap();
+                Mappings::new(store, stream, queue, function, destination, polling, chaos).unwrap();
             test(mappings).await
         })
     }
