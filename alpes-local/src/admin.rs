@@ -31,7 +31,7 @@ use crate::{
 };
 
 /// The requests, for `GET /_alpes`.
-const INDEX: [(&str, &str); 11] = [
+const INDEX: [(&str, &str); 12] = [
     ("GET /_alpes/outputs", "the outputs of the templates"),
     (
         "POST /_alpes/deploy",

@@ -45,8 +45,6 @@ pub(super) struct Rate {
     pub(super) name: &'static str,
     /// How many of 1,000 occasions meet the trouble.
     pub(super) per_mille: u64,
-    /// Read by people, and by the test of this table.
-    #[cfg_attr(not(test), expect(dead_code))]
     pub(super) page: &'static str,
 }
 
@@ -92,9 +90,56 @@ impl Kind {
         }
     }
 
+    /// The page of AWS that allows the trouble.
+    #[must_use]
+    pub fn page(self) -> &'static str {
+        self.rate().page
+    }
+
     /// The name in the log and in the counts.
     #[must_use]
     pub fn name(self) -> &'static str {
         self.rate().name
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn each_kind_has_a_name_a_page_of_aws_and_a_rate_that_lets_most_occasions_pass() {
+        let kinds = [
+            Kind::LostReply,
+            Kind::Throttle,
+            Kind::Conflict,
+            Kind::PartialBatch,
+            Kind::StaleRead,
+            Kind::BatchAgain,
+            Kind::BatchDelayed,
+            Kind::ChangeDelayed,
+            Kind::MessageAgain,
+            Kind::InvokedTwice,
+            Kind::InvocationDelayed,
+            Kind::EventTwice,
+            Kind::NoticeTwice,
+            Kind::KilledBefore,
+            Kind::KilledDuring,
+            Kind::KilledAfter,
+        ];
+        let names: BTreeSet<_> = kinds.iter().map(|kind| kind.name()).collect();
+        assert_eq!(names.len(), kinds.len());
+        for kind in kinds {
+            let page = kind.page();
+            let is_of_aws = ["https://docs.aws.amazon.com/", "https://aws.amazon.com/"]
+                .iter()
+                .any(|site| page.starts_with(site));
+            assert!(is_of_aws, "{page}");
+            // A change is rare, and a wait of a second after it is short.
+            let is_rare = kind.rate().per_mille < 500 || kind == Kind::ChangeDelayed;
+            assert!(is_rare, "{}", kind.name());
+        }
     }
 }
