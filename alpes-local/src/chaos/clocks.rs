@@ -1,8 +1,8 @@
 //! Clocks that are a little off.
 //!
 //! Kinesis does not guarantee that arrival times are accurate, or ascend:
-//! <https://docs.aws.amazon.com/kinesis/latest/APIReference/API_GetRecords.html>. AWS says nothing on how exact the header
-//! `Date` and `Lambda-Runtime-Deadline-Ms` are. Signatures may be 5 minutes off, so clocks may differ by seconds.
+//! <https://docs.aws.amazon.com/kinesis/latest/APIReference/API_GetRecords.html>. AWS says nothing on how exact the
+//! header `Date` and `Lambda-Runtime-Deadline-Ms` are. Signatures may be 5 minutes off, so clocks may differ by seconds.
 
 use http::{HeaderValue, header};
 use serde_json::Value;

@@ -1,9 +1,9 @@
-//! Chaos: the runtime makes the unkind choices that AWS documents it may make, so that functions which rely on luck fail
-//! here and not on AWS.
+//! Chaos: the runtime makes the unkind choices that AWS documents it may make, so that functions which rely on luck
+//! fail here and not on AWS.
 //!
 //! [`Chaos`] decides at each place by a generator of that place, which follows from the seed and from the place's name.
-//! So a seed fixes all decisions, and one place does not disturb another. Real time and concurrency still vary, and with
-//! them the calls that meet a decision.
+//! So a seed fixes all decisions, and one place does not disturb another. Real time and concurrency still vary, and
+//! with them the calls that meet a decision.
 //!
 //! The places ask by one call each: [`Chaos::strikes`], [`Chaos::delay`] or [`Chaos::one_of`]. [`rates`] has the kinds
 //! of trouble with their rates and AWS's pages.
@@ -32,8 +32,8 @@ use self::{diary::Diary, front::Front, random::Random};
 pub use self::{rates::Kind, repeating::Repeating};
 use crate::{dynamodb::Replica, error::AwsError, http::Handler, store::Store};
 
-/// So many occasions of a place in a row meet trouble at most. An SDK tries a call three times, so its last try succeeds
-/// unless other calls of the same function interfere.
+/// So many occasions of a place in a row meet trouble at most. An SDK tries a call three times, so its last try
+/// succeeds unless other calls of the same function interfere.
 pub const MOST_IN_A_ROW: u32 = 2;
 /// The longest delay, in milliseconds.
 const LONGEST_DELAY: u64 = 1_000;
@@ -118,7 +118,7 @@ impl Chaos {
         self.diary().counts().clone()
     }
 
-    /// Whether the next occasion of a place meets trouble of this kind. If so, it is in the log; `hit` says what it hit.
+    /// Whether the next occasion of a place meets trouble of this kind. If so, it is in the log; `hit` names its target.
     pub fn strikes(&self, kind: Kind, place: &str, hit: &str) -> bool {
         let strikes = self.plans(kind, place);
         if strikes {

@@ -48,6 +48,19 @@ pub(super) struct Rate {
     pub(super) page: &'static str,
 }
 
+const ERRORS: &str =
+    "https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html";
+const RETRIES: &str = "https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html";
+const TRANSACTIONS: &str =
+    "https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis.html";
+const BATCHES: &str =
+    "https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchWriteItem.html";
+const CONSISTENCY: &str = "https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/HowItWorks.ReadConsistency.html";
+const CREATING: &str = "https://docs.aws.amazon.com/lambda/latest/dg/services-kinesis-create.html";
+const QUEUES: &str = "https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/standard-queues-at-least-once-delivery.html";
+const EVENTS: &str =
+    "https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-troubleshooting.html";
+const TOPICS: &str = "https://aws.amazon.com/sns/faqs/";
 const AT_LEAST_ONCE: &str =
     "https://docs.aws.amazon.com/lambda/latest/dg/invocation-eventsourcemapping.html";
 const ASYNCHRONOUS: &str =
@@ -57,30 +70,33 @@ const ENVIRONMENT: &str =
 
 impl Kind {
     /// The table of rates.
-    #[rustfmt::skip]
     pub(super) fn rate(self) -> Rate {
-        let rate = |name, per_mille, page| Rate { name, per_mille, page };
+        let rate = |name, per_mille, page| Rate {
+            name,
+            per_mille,
+            page,
+        };
         match self {
             // With throttles, one call in 20 is answered unkindly, and one in 400 twice in a row.
-            Self::LostReply => rate("lost-reply", 20, "https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html"),
-            Self::Throttle => rate("throttle", 30, "https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html"),
+            Self::LostReply => rate("lost-reply", 20, ERRORS),
+            Self::Throttle => rate("throttle", 30, RETRIES),
             // SDKs do not retry conflicts, so the program itself must.
-            Self::Conflict => rate("conflict", 20, "https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis.html"),
+            Self::Conflict => rate("conflict", 20, TRANSACTIONS),
             // Batches are few, and a program must look at each answer.
-            Self::PartialBatch => rate("partial-batch", 100, "https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchWriteItem.html"),
+            Self::PartialBatch => rate("partial-batch", 100, BATCHES),
             // DynamoDB has three copies, and reads one that may be late.
-            Self::StaleRead => rate("stale-read", 330, "https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/HowItWorks.ReadConsistency.html"),
+            Self::StaleRead => rate("stale-read", 330, CONSISTENCY),
             // A program without idempotency meets several duplicates in 100 batches.
             Self::BatchAgain => rate("batch-again", 60, AT_LEAST_ONCE),
             // Lanes and shards overtake one another.
             Self::BatchDelayed => rate("batch-delayed", 150, AT_LEAST_ONCE),
             // Changes are rare, so most of them wait.
-            Self::ChangeDelayed => rate("change-delayed", 700, "https://docs.aws.amazon.com/lambda/latest/dg/services-kinesis-create.html"),
-            Self::MessageAgain => rate("message-again", 60, "https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/standard-queues-at-least-once-delivery.html"),
+            Self::ChangeDelayed => rate("change-delayed", 700, CREATING),
+            Self::MessageAgain => rate("message-again", 60, QUEUES),
             Self::InvokedTwice => rate("invoked-twice", 60, ASYNCHRONOUS),
             Self::InvocationDelayed => rate("invocation-delayed", 150, ASYNCHRONOUS),
-            Self::EventTwice => rate("event-twice", 60, "https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-troubleshooting.html"),
-            Self::NoticeTwice => rate("notice-twice", 60, "https://aws.amazon.com/sns/faqs/"),
+            Self::EventTwice => rate("event-twice", 60, EVENTS),
+            Self::NoticeTwice => rate("notice-twice", 60, TOPICS),
             // A cold start is slow, and the caller does not see it otherwise.
             Self::KilledBefore => rate("killed-before", 10, ENVIRONMENT),
             // The caller sees an error, so one in 200 is enough.

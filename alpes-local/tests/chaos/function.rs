@@ -65,10 +65,12 @@ fn write(ledger: &Ledger, mistake: &str, entry: &Entry) -> Outcome<()> {
 
 /// The records of a batch.
 fn entries(event: &Value) -> Outcome<Vec<Entry>> {
-    let records = event["Records"].as_array().into_iter().flatten();
+    let records = event.get("Records").and_then(Value::as_array);
+    let records = records.into_iter().flatten();
     let entries = records.map(|record| {
-        let data = record["kinesis"]["data"].as_str().unwrap_or_default();
-        let data: Value = serde_json::from_slice(&BASE64_STANDARD.decode(data)?)?;
+        let data = record.pointer("/kinesis/data").and_then(Value::as_str);
+        let data: Value =
+            serde_json::from_slice(&BASE64_STANDARD.decode(data.unwrap_or_default())?)?;
         Entry::parse(&data).ok_or_else(|| format!("{data} is no record").into())
     });
     entries.collect()

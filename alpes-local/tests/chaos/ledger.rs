@@ -28,10 +28,10 @@ pub struct Entry {
 impl Entry {
     pub fn parse(data: &Value) -> Option<Self> {
         Some(Self {
-            id: data["id"].as_str()?.to_owned(),
-            amount: data["amount"].as_u64()?,
-            round: data["round"].as_u64()?,
-            number: data["number"].as_u64()?,
+            id: data.get("id")?.as_str()?.to_owned(),
+            amount: data.get("amount")?.as_u64()?,
+            round: data.get("round")?.as_u64()?,
+            number: data.get("number")?.as_u64()?,
         })
     }
 
@@ -71,7 +71,10 @@ impl Ledger {
     /// Writes a record and adds its amount, unless the record is known.
     pub fn record_and_add(&self, entry: &Entry) -> Outcome<()> {
         let mut put = self.put(entry);
-        put["ConditionExpression"] = "attribute_not_exists(id)".into();
+        if let Some(put) = put.as_object_mut() {
+            let unknown = "attribute_not_exists(id)";
+            put.insert("ConditionExpression".to_owned(), unknown.into());
+        }
         let acts = json!({"TransactItems": [{"Put": put}, {"Update": self.addition(entry)}]});
         for attempt in 1..=CONFLICTS {
             match self.call("TransactWriteItems", &acts) {
