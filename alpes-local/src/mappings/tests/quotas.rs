@@ -182,6 +182,7 @@ async fn seen(mappings: usize) -> Seen {
         functions.clone(),
         Arc::<FakeDestination>::default(),
         Polling::WithinQuotas,
+        None,
     )
     .unwrap();
     for number in 0..mappings {
