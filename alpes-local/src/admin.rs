@@ -15,6 +15,7 @@
 //! | `GET /_alpes/quotas` | how often AWS's quotas throttled each table, index, shard and function; `null` without `--quotas aws` |
 //! | `POST /_alpes/schedules/NAME/fire` | invokes a schedule's functions now |
 //! | `GET /_alpes/chaos` | the seed of `--chaos`, null without it, and the number of acts of each kind |
+//! | `GET /_alpes/permissions` | what each role may do, what of it was used, the least policy, and what was refused |
 //! | `GET /_alpes/events` | server-sent events `lambda` and `mapping`, each with JSON, as they happen |
 
 use http::{HeaderValue, Method, StatusCode, header};
@@ -31,7 +32,7 @@ use crate::{
 };
 
 /// The requests, for `GET /_alpes`.
-const INDEX: [(&str, &str); 12] = [
+const INDEX: [(&str, &str); 13] = [
     ("GET /_alpes/outputs", "the outputs of the templates"),
     (
         "POST /_alpes/deploy",
@@ -63,6 +64,10 @@ const INDEX: [(&str, &str); 12] = [
     (
         "GET /_alpes/chaos",
         "the seed of --chaos, and the number of acts of each kind",
+    ),
+    (
+        "GET /_alpes/permissions",
+        "what each role may do, what of it was used, the least policy, and what was refused",
     ),
     ("GET /_alpes/events", "what happens, as server-sent events"),
 ];
@@ -117,6 +122,7 @@ async fn answer(runtime: &Runtime, parts: &[&str], request: &Request) -> Result<
         }
         ("GET", ["quotas"]) => json_of(&services.throttling.as_ref().map(|all| all.snapshot())),
         ("GET", ["chaos"]) => Ok(chaos(runtime)),
+        ("GET", ["permissions"]) => Ok(services.iam.report()),
         ("POST", ["schedules", name, "fire"]) => {
             services.schedules.fire(name).await?;
             Ok(json!({}))

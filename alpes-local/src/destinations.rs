@@ -98,8 +98,8 @@ mod tests {
             Ok("id".to_owned())
         }
 
-        fn exists(&self, _: &str) -> bool {
-            true
+        fn role(&self, _: &str) -> Option<String> {
+            Some("arn:aws:iam::000000000000:role/any".to_owned())
         }
     }
 
@@ -118,7 +118,8 @@ mod tests {
         let functions = Arc::new(Functions::default());
         let s3 = Arc::new(S3::new(store.clone()).unwrap());
         let sqs = Arc::new(Sqs::new(store.clone(), "http://127.0.0.1:1").unwrap());
-        let sns = Arc::new(Sns::new(store, sqs.clone(), functions.clone()).unwrap());
+        let sns =
+            Arc::new(Sns::new(store, Arc::default(), sqs.clone(), functions.clone()).unwrap());
         let by_arn = ByArn::new(s3.clone(), sqs.clone(), sns.clone(), functions.clone());
 
         s3.ensure_bucket("failures").unwrap();

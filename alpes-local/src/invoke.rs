@@ -58,8 +58,8 @@ pub trait Invoker: Send + Sync {
     /// As for [`Self::invoke`], but for throttling.
     async fn enqueue(&self, function: &str, payload: Bytes) -> Result<String, AwsError>;
 
-    /// Whether the function exists, and its qualifier if it has one.
-    fn exists(&self, function: &str) -> bool;
+    /// The ARN of a function's role; `None` if there is no such function, version or alias.
+    fn role(&self, function: &str) -> Option<String>;
 }
 
 /// A document about an invocation.

@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use alpes_local::{
+    iam::permissions,
     options::{Options, USAGE},
     runtime::Runtime,
 };
@@ -16,6 +17,18 @@ fn main() -> ExitCode {
     if words.is_empty() || words.iter().any(|word| word == "--help" || word == "help") {
         println!("{USAGE}");
         return ExitCode::SUCCESS;
+    }
+    if let Some(("permissions", rest)) = words.split_first().map(|(word, rest)| (&**word, rest)) {
+        return match permissions(rest) {
+            Ok(text) => {
+                print!("{text}");
+                ExitCode::SUCCESS
+            }
+            Err(error) => {
+                eprintln!("alpes-local: {error}");
+                ExitCode::FAILURE
+            }
+        };
     }
     let options = match Options::parse(&words) {
         Ok(options) => options,

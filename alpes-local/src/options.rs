@@ -9,6 +9,8 @@ pub const USAGE: &str = "\
 Runs the Lambda functions of CloudFormation templates on this machine, with the services around them.
 
   alpes-local up --template FILE … --artifacts DIR [options]
+  alpes-local permissions [--port N] [--least]
+                         tell which permissions of roles nobody used and what was refused, and print the least policies
 
   --template FILE        a SAM or CloudFormation template; may be repeated, and the templates are deployed in order
   --artifacts DIR        the functions' code: for CodeUri NAME.zip the zip of this name, or the folder NAME with a bootstrap

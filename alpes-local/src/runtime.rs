@@ -7,6 +7,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
 };
 
+use ::http::StatusCode;
 use async_trait::async_trait;
 use tokio::{sync::watch, task::JoinHandle};
 
@@ -16,6 +17,7 @@ use crate::{
     deploy::Plan,
     error::AwsError,
     http::{self, Handler, Request, Response},
+    iam::{Caller, requests},
     mount::Mount,
     options::{Data, Options},
     page::{self, ApiEntry, Link, Overview},
@@ -185,6 +187,8 @@ impl Runtime {
     pub async fn deploy(&self) -> Result<(), String> {
         let _turn = self.deploying.lock().await;
         let plan = self.plan()?;
+        let iam = &self.services.iam;
+        iam.deploy(&plan).map_err(|error| error.to_string())?;
         let artifacts = &self.options.artifacts;
         let applied = plan.apply(&self.services, &self.store, artifacts).await;
         applied.map_err(|(what, error)| format!("{what}: {error}"))?;
@@ -254,6 +258,38 @@ impl Runtime {
         let _ = self.ready.subscribe().wait_for(|ready| *ready).await;
     }
 
+    /// Checks that the caller of a request to a service may do what the request needs.
+    fn judge(&self, target: &For, request: &Request) -> Result<(), AwsError> {
+        let services = &self.services;
+        let caller = services.iam.caller(request)?;
+        if caller == Caller::Administrator {
+            return Ok(());
+        }
+        let needs = requests::needs(services, target, request);
+        let allowed = services.iam.check_all(&caller, &needs);
+        allowed.map_err(|denied| denied.error())
+    }
+
+    /// Answers a request to S3. A caller who may not list a bucket does not learn which objects it lacks.
+    fn answer_object(&self, request: &Request) -> Response {
+        let services = &self.services;
+        let response = services.s3.serve(request);
+        if response.status() != StatusCode::NOT_FOUND {
+            return response;
+        }
+        match self.may_learn_that_it_is_missing(request) {
+            Ok(()) => response,
+            Err(error) => services.refusal(&For::S3, request, &error),
+        }
+    }
+
+    fn may_learn_that_it_is_missing(&self, request: &Request) -> Result<(), AwsError> {
+        let iam = &self.services.iam;
+        let need = requests::to_learn_that_it_is_missing(request);
+        let allowed = iam.check_all(&iam.caller(request)?, need.as_slice());
+        allowed.map_err(|denied| denied.error())
+    }
+
     fn overview(&self) -> Overview {
         let mut overview = self.deployed().overview();
         overview.name.clone_from(&self.options.stack);
@@ -310,6 +346,9 @@ impl Handler for Runtime {
             let error = AwsError::of(403, "AccessDeniedException", OF_ANOTHER_SITE);
             return http::json_error("", &error);
         }
+        if let Err(error) = self.judge(&target, &request) {
+            return services.refusal(&target, &request, &error);
+        }
         match target {
             For::Json {
                 service,
@@ -319,7 +358,7 @@ impl Handler for Runtime {
             For::Query { service, action } => services.query(service, &action, &request),
             For::LambdaRest => services.lambda.serve(request).await,
             For::MappingsRest => services.mappings.serve(request).await,
-            For::S3 => services.s3.serve(&request),
+            For::S3 => self.answer_object(&request),
             For::Api { id, stage, path } => {
                 services.gateway.serve(&id, &stage, &path, &request).await
             }

@@ -11,13 +11,14 @@ use crate::{
     error::AwsError,
     gateway::Gateway,
     http::{Form, Request, Response, json_answer, json_error, query_error, xml_answer},
+    iam::Iam,
     invoke::Invoker,
     kinesis::Kinesis,
     kms::Kms,
     lambda::{Lambda, Pace},
     logs::Logs,
     mappings::{Mappings, Polling},
-    router::{Credential, Service},
+    router::{Credential, For, Service},
     s3::S3,
     schedules::Schedules,
     sns::{self, Sns},
@@ -40,6 +41,15 @@ pub struct Behaviour {
     pub chaos: Option<Arc<Chaos>>,
 }
 
+impl Behaviour {
+    /// When event source mappings read a stream: within AWS's quotas if these are enforced, since mappings share them with
+    /// all other readers.
+    pub(crate) fn polling(&self) -> Polling {
+        let within = self.throttling.as_ref().map(|_| Polling::WithinQuotas);
+        within.unwrap_or(self.polling)
+    }
+}
+
 /// The services.
 pub struct Services {
     /// DynamoDB.
@@ -56,6 +66,8 @@ pub struct Services {
     pub logs: Arc<Logs>,
     /// Event source mappings.
     pub mappings: Arc<Mappings>,
+    /// The judge of roles, and of services that act for resources.
+    pub iam: Arc<Iam>,
     /// S3.
     pub s3: Arc<S3>,
     /// Schedules.
@@ -69,7 +81,7 @@ pub struct Services {
     /// Step Functions.
     pub states: States,
     /// STS.
-    pub sts: Sts,
+    pub sts: Arc<Sts>,
     /// What AWS's quotas throttled, if they are enforced.
     pub throttling: Option<Arc<Throttling>>,
 }
@@ -85,18 +97,17 @@ impl Services {
         endpoint: &str,
         behaviour: &Behaviour,
     ) -> Result<Self, AwsError> {
-        let (throttling, chaos) = (behaviour.throttling.clone(), behaviour.chaos.as_ref());
-        // Mappings poll within the quotas that they share with all other readers.
-        let polling = throttling
-            .as_ref()
-            .map_or(behaviour.polling, |_| Polling::WithinQuotas);
+        let (throttling, chaos) = (&behaviour.throttling, &behaviour.chaos);
+        let sts = Arc::new(Sts::new(store.clone())?);
+        let iam = Iam::new(store.clone(), sts.clone())?;
         let logs = Logs::new(store.clone())?;
         let lambda = Lambda::with_chaos(
             store.clone(),
+            iam.clone(),
             logs.clone(),
             endpoint.to_owned(),
             Pace::default(),
-            chaos.cloned(),
+            chaos.clone(),
         )?;
         let invoker: Arc<dyn Invoker> = lambda.clone();
         lambda.note_throttles(throttling.as_ref());
@@ -105,9 +116,10 @@ impl Services {
         let sqs = Arc::new(Sqs::new(store.clone(), endpoint)?);
         let sns = Arc::new(Sns::with_chaos(
             store.clone(),
+            iam.clone(),
             sqs.clone(),
-            Repeating::of(&invoker, chaos, "sns"),
-            chaos.cloned(),
+            Repeating::of(&invoker, chaos.as_ref(), "sns"),
+            chaos.clone(),
         )?);
         let delivery = Arc::new(ByArn::new(
             s3.clone(),
@@ -118,17 +130,18 @@ impl Services {
         lambda.set_destinations(delivery.clone());
         let mappings = Mappings::new(
             store.clone(),
+            iam.clone(),
             kinesis.clone(),
             sqs.clone(),
             invoker.clone(),
             delivery,
-            polling,
-            chaos.cloned(),
+            behaviour,
         )?;
         let kms = Arc::new(Kms::new(store.clone())?);
+        let scheduled = Repeating::of(&invoker, chaos.as_ref(), "schedules");
         Ok(Self {
             dynamodb: DynamoDb::with_quotas(store.clone(), throttling.clone())?,
-            gateway: Gateway::new(invoker.clone()),
+            gateway: Gateway::new(iam.clone(), invoker.clone()),
             kinesis,
             ssm: Ssm::new(store.clone(), kms.clone())?,
             kms,
@@ -136,12 +149,13 @@ impl Services {
             logs,
             mappings,
             s3,
-            schedules: Schedules::new(store.clone(), Repeating::of(&invoker, chaos, "schedules"))?,
+            schedules: Schedules::new(store.clone(), iam.clone(), scheduled)?,
             sns,
             sqs,
-            states: States::new(store.clone(), invoker)?,
-            sts: Sts::new(store.clone())?,
-            throttling,
+            states: States::new(store.clone(), iam.clone(), invoker)?,
+            iam,
+            sts,
+            throttling: throttling.clone(),
         })
     }
 
@@ -158,6 +172,23 @@ impl Services {
         tokio::spawn(self.sqs.clone().sweep_each_minute());
         tokio::spawn(async move { sns.run().await });
         self.states.resume().map(drop)
+    }
+
+    /// The answer to a request that is refused, in the form in which its client reads errors.
+    pub fn refusal(&self, target: &For, request: &Request, error: &AwsError) -> Response {
+        match target {
+            For::Json {
+                service: Service::Sqs,
+                ..
+            } => crate::sqs::error_answer(error),
+            For::Json { version, .. } => json_error(version, error),
+            For::Query { service, .. } if *service == Service::Sns => {
+                query_error(sns::NAMESPACE, error)
+            }
+            For::Query { .. } => query_error(sts::NAMESPACE, error),
+            For::S3 => crate::s3::error_answer(&request.method, error),
+            _ => json_error("", error),
+        }
     }
 
     /// Answers an operation of a service with a JSON protocol.

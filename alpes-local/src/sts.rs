@@ -10,6 +10,7 @@ use crate::{
     digest::sha256,
     error::AwsError,
     http::{Form, query_answer, xml_element},
+    iam,
     names::{ACCOUNT, last_part, now_millis},
     store::Store,
     time::iso_seconds,
@@ -171,6 +172,10 @@ impl Sts {
 
     /// A caller with the key of a session is this session, and every other one is the account.
     fn caller_identity(&self, access_key: Option<&str>) -> Result<String, AwsError> {
+        if let Some(function) = access_key.and_then(iam::Session::of) {
+            let id = format!("{}:{}", role_id(function.role), function.function);
+            return Ok(identity(&function.arn(), &id));
+        }
         let session = match access_key {
             Some(key) => self.session(key)?,
             None => None,
@@ -186,12 +191,7 @@ impl Sts {
             || (format!("arn:aws:iam::{ACCOUNT}:root"), ACCOUNT.to_owned()),
             |session| (session.arn(), session.id()),
         );
-        Ok([
-            xml_element("Arn", &arn),
-            xml_element("UserId", &id),
-            xml_element("Account", ACCOUNT),
-        ]
-        .concat())
+        Ok(identity(&arn, &id))
     }
 
     fn assume_role(&self, form: &Form) -> Result<String, AwsError> {
@@ -221,6 +221,15 @@ impl Sts {
             "<Credentials>{credentials}</Credentials><AssumedRoleUser>{user}</AssumedRoleUser>"
         ))
     }
+}
+
+fn identity(arn: &str, id: &str) -> String {
+    [
+        xml_element("Arn", arn),
+        xml_element("UserId", id),
+        xml_element("Account", ACCOUNT),
+    ]
+    .concat()
 }
 
 /// Refuses what would narrow or mark a session, since the runtime would not do so.

@@ -224,7 +224,6 @@ fn what_has_no_meaning_is_counted() {
     let plan = read(&[SHOP], &[]).unwrap();
     let right = [
         "AWS::CloudWatch::Alarm (2)",
-        "AWS::KMS::Key.KeyPolicy (1)",
         "AWS::Kinesis::Stream.Tags (1)",
         "AWS::Serverless::Function.Policies.RekognitionDetectOnlyPolicy (1)",
         "DeletionPolicy (1)",

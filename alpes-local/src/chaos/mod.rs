@@ -5,7 +5,7 @@
 //! So a seed fixes all decisions, and one place does not disturb another. Real time and concurrency still vary, and
 //! with them the calls that meet a decision.
 //!
-//! The places ask by one call each: [`Chaos::strikes`], [`Chaos::delay`] or [`Chaos::one_of`]. [`rates`] has the kinds
+//! The places ask by one call each: [`Chaos::strikes`], [`Chaos::delay`] or [`Chaos::one_of`]. `rates` has the kinds
 //! of trouble with their rates and AWS's pages.
 
 mod clocks;

@@ -57,7 +57,7 @@ impl Invoker for Repeating {
         Ok(id)
     }
 
-    fn exists(&self, function: &str) -> bool {
-        self.invoker.exists(function)
+    fn role(&self, function: &str) -> Option<String> {
+        self.invoker.role(function)
     }
 }

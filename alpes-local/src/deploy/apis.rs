@@ -6,6 +6,7 @@ use template::{Place, Properties, Resource, TemplateError};
 use super::{
     ApiSpec,
     draft::{Draft, Source},
+    permissions,
 };
 
 /// The logical id of the API that functions' events imply, and its stage.
@@ -206,6 +207,20 @@ impl Route {
         }
     }
 
+    /// The ARN of the method, at any stage and with any values for variables.
+    fn source(&self) -> String {
+        let method = match self.method.as_str() {
+            "any" | "*" => "*".to_owned(),
+            method => method.to_uppercase(),
+        };
+        let parts = self.path.split('/').map(|part| {
+            let is_variable = part.starts_with('{');
+            if is_variable { "*" } else { part }
+        });
+        let path = parts.collect::<Vec<_>>().join("/");
+        crate::names::arn("execute-api", &format!("{}/*/{method}{path}", self.api_id))
+    }
+
     /// The operation in OpenAPI.
     fn operation(&self) -> Value {
         let region = crate::names::REGION;
@@ -227,6 +242,13 @@ impl Route {
 /// Adds the routes of events to their APIs. An operation that a definition has already stays as it is.
 pub(super) fn add_routes(draft: &mut Draft) -> Result<(), TemplateError> {
     for route in std::mem::take(&mut draft.routes) {
+        let source = route.source();
+        permissions::to_service(
+            draft,
+            &route.function_arn,
+            "apigateway.amazonaws.com",
+            &source,
+        );
         let mut apis = draft.plan.apis.iter_mut();
         let api = apis.find(|api| api.id == route.api_id);
         let missing =

@@ -3,7 +3,10 @@
 use serde::Serialize;
 use template::{Resource, TemplateError};
 
-use super::draft::{Draft, Source};
+use super::{
+    ResourcePolicy, documents,
+    draft::{Draft, Source},
+};
 
 /// A parameter of SSM's parameter store.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -70,17 +73,21 @@ pub(super) fn key(
     draft: &mut Draft,
 ) -> Result<(), TemplateError> {
     let key = resource.read(|set| {
-        let without_meaning = [
-            "BypassPolicyLockoutSafetyCheck",
-            "EnableKeyRotation",
-            "KeyPolicy",
-        ];
+        let without_meaning = ["BypassPolicyLockoutSafetyCheck", "EnableKeyRotation"];
         draft.skip(set, &without_meaning);
         draft.skip(
             set,
             &["PendingWindowInDays", "RotationPeriodInDays", "Tags"],
         );
         set.refuse_true("MultiRegion", "this runtime has one region")?;
+        if set.value("KeyPolicy").is_some() {
+            let arn = resource.arn.clone().unwrap_or_default();
+            let document = documents::of_resource(set, "KeyPolicy")?;
+            draft
+                .plan
+                .resource_policies
+                .push(ResourcePolicy { arn, document });
+        }
         for (name, only) in [
             ("KeySpec", "SYMMETRIC_DEFAULT"),
             ("KeyUsage", "ENCRYPT_DECRYPT"),

@@ -5,22 +5,19 @@ use template::{Resource, TemplateError};
 use super::{
     aliases, apis,
     draft::{Draft, Source},
-    functions, keys, machines, mappings, messaging, roles, schedules, storage, streams, tables,
+    functions, keys, machines, mappings, messaging, permissions, roles, schedules, storage,
+    streams, tables,
 };
 
 /// Kinds of resources without meaning here: nothing in this runtime would act on them.
-const WITHOUT_MEANING: [&str; 12] = [
+const WITHOUT_MEANING: [&str; 8] = [
     "AWS::ApiGateway::Account",
     "AWS::CDK::Metadata",
     "AWS::CloudWatch::Alarm",
     "AWS::CloudWatch::CompositeAlarm",
     "AWS::CloudWatch::Dashboard",
-    "AWS::Lambda::Permission",
     "AWS::Logs::MetricFilter",
     "AWS::Logs::ResourcePolicy",
-    "AWS::S3::BucketPolicy",
-    "AWS::SNS::TopicPolicy",
-    "AWS::SQS::QueuePolicy",
     "AWS::XRay::SamplingRule",
 ];
 
@@ -85,12 +82,16 @@ fn kind(resource: &Resource) -> Result<(Phase, Add), TemplateError> {
         "AWS::Lambda::EventInvokeConfig" => (Last, aliases::invoke_config),
         "AWS::Lambda::EventSourceMapping" => (Last, mappings::mapping),
         "AWS::Lambda::Function" => (Functions, functions::lambda),
+        "AWS::Lambda::Permission" => (Last, permissions::of_function),
         "AWS::Lambda::Version" => (Versions, aliases::version),
         "AWS::Logs::LogGroup" => (First, storage::log_group),
         "AWS::S3::Bucket" => (First, storage::bucket),
+        "AWS::S3::BucketPolicy" => (Last, permissions::of_bucket),
         "AWS::SNS::Subscription" => (Last, messaging::subscription),
         "AWS::SNS::Topic" => (First, messaging::topic),
+        "AWS::SNS::TopicPolicy" => (Last, permissions::of_topics),
         "AWS::SQS::Queue" => (First, messaging::queue),
+        "AWS::SQS::QueuePolicy" => (Last, permissions::of_queues),
         "AWS::SSM::Parameter" => (First, keys::parameter),
         "AWS::Scheduler::Schedule" => (Last, schedules::schedule),
         "AWS::Serverless::Api" => (First, apis::api),

@@ -6,7 +6,10 @@ use serde::Serialize;
 use serde_json::Value;
 use template::{Properties, Resource, TemplateError};
 
-use super::draft::{Draft, Source};
+use super::{
+    draft::{Draft, Source},
+    permissions,
+};
 
 /// An SNS topic.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -107,6 +110,8 @@ pub(super) fn of_event(
         endpoint: function_arn.to_owned(),
         attributes: subscription_attributes(set)?,
     };
+    let topic = &subscription.topic_arn;
+    permissions::to_service(draft, function_arn, "sns.amazonaws.com", topic);
     draft.plan.subscriptions.push(subscription);
     Ok(())
 }

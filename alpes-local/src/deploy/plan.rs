@@ -7,7 +7,8 @@ use thiserror::Error;
 
 use super::{
     Alias, ApiSpec, Bucket, Function, Key, KeyAlias, ManagedPolicy, Parameter, Queue, QueueMapping,
-    Role, Schedule, StateMachine, Stream, StreamMapping, Subscription, Table, Topic, apis,
+    ResourcePolicy, Role, Schedule, StateMachine, Stream, StreamMapping, Subscription, Table,
+    Topic, apis,
     draft::{Draft, Source},
     kinds,
 };
@@ -52,6 +53,8 @@ pub struct Plan {
     pub roles: Vec<Role>,
     /// Policies with an ARN of their own.
     pub managed_policies: Vec<ManagedPolicy>,
+    /// Policies of resources.
+    pub resource_policies: Vec<ResourcePolicy>,
     /// The names of the log groups.
     pub log_groups: Vec<String>,
     /// The outputs of all templates.

@@ -6,9 +6,10 @@ use serde_json::{Map, Value, json};
 use template::{Properties, TemplateError};
 
 use super::{
-    Policy, Role,
+    Policy, Role, documents,
     draft::{Draft, Source},
 };
+use crate::iam::managed;
 
 /// The ARN of the role. A role that SAM would make becomes part of the plan.
 pub(super) fn role_of(
@@ -39,7 +40,7 @@ pub(super) fn role_of(
         assume: assume(set, service)?,
         policies: vec![],
         managed_policy_arns: basic_policies(set, service),
-        boundary: set.text("PermissionsBoundary")?,
+        boundary: documents::boundary(set)?,
     };
     add_policies(set, source, &mut role, draft)?;
     draft.plan.roles.push(role);
@@ -47,9 +48,10 @@ pub(super) fn role_of(
 }
 
 fn assume(set: &Properties<'_>, service: &str) -> Result<Value, TemplateError> {
-    let own = set.get("AssumeRolePolicyDocument", "a policy document", |value| {
-        value.is_object().then(|| value.clone())
-    })?;
+    let own = match set.value("AssumeRolePolicyDocument") {
+        Some(_) => Some(documents::of_resource(set, "AssumeRolePolicyDocument")?),
+        None => None,
+    };
     let usual = || {
         json!({
             "Version": "2012-10-17",
@@ -97,16 +99,21 @@ fn add_policies(
     for (place, policy) in policies.iter().enumerate() {
         match policy {
             Value::String(arn) if arn.starts_with("arn:") => {
+                documents::check_managed(set, "Policies", arn)?;
                 role.managed_policy_arns.push(arn.clone());
             }
             Value::String(name) => {
-                let arn = format!("arn:aws:iam::aws:policy/{name}");
+                let arn = managed::arn_of_name(name).ok_or_else(|| {
+                    let wanted = format!("policies that this runtime knows, unlike {name}");
+                    set.must("Policies", &wanted)
+                })?;
                 role.managed_policy_arns.push(arn);
             }
             Value::Object(policy) => {
                 let document = policy_document(policy, source);
                 match document.map_err(|rule| set.must("Policies", &rule))? {
                     Meant::Document(document) => {
+                        documents::check_of_role(set, "Policies", &document)?;
                         let name = format!("{}Policy{place}", role.name);
                         role.policies.push(Policy { name, document });
                     }

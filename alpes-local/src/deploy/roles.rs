@@ -3,7 +3,10 @@
 use serde_json::Value;
 use template::{Properties, Resource, TemplateError};
 
-use super::draft::{Draft, Source};
+use super::{
+    documents,
+    draft::{Draft, Source},
+};
 
 /// A role.
 #[derive(Clone, Debug, PartialEq)]
@@ -56,10 +59,10 @@ pub(super) fn role(
         Ok(Role {
             name: resource.name.clone(),
             arn: resource.arn.clone().unwrap_or_default(),
-            assume: document(set, "AssumeRolePolicyDocument")?,
+            assume: documents::of_resource(set, "AssumeRolePolicyDocument")?,
             policies: set.each("Policies", named_policy)?,
-            managed_policy_arns: set.texts("ManagedPolicyArns")?,
-            boundary: set.text("PermissionsBoundary")?,
+            managed_policy_arns: documents::managed(set, "ManagedPolicyArns")?,
+            boundary: documents::boundary(set)?,
         })
     })?;
     draft.plan.roles.push(role);
@@ -109,7 +112,7 @@ pub(super) fn managed_policy(
         for role in roles(set, "Roles", draft)? {
             role.managed_policy_arns.push(arn.clone());
         }
-        let document = document(set, "PolicyDocument")?;
+        let document = documents::of_role(set, "PolicyDocument")?;
         Ok(ManagedPolicy { arn, document })
     })?;
     draft.plan.managed_policies.push(policy);
@@ -119,15 +122,8 @@ pub(super) fn managed_policy(
 fn named_policy(set: &Properties<'_>) -> Result<Policy, TemplateError> {
     Ok(Policy {
         name: set.required("PolicyName")?,
-        document: document(set, "PolicyDocument")?,
+        document: documents::of_role(set, "PolicyDocument")?,
     })
-}
-
-fn document(set: &Properties<'_>, property: &str) -> Result<Value, TemplateError> {
-    let document = set.get(property, "a policy document", |value| {
-        value.get("Statement").map(|_| value.clone())
-    })?;
-    document.ok_or_else(|| set.must(property, "given"))
 }
 
 /// The roles to which a policy is attached.

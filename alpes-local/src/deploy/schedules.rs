@@ -5,6 +5,7 @@ use template::{Properties, Resource, TemplateError};
 use super::{
     Schedule, ScheduleSource, Target,
     draft::{Draft, Source},
+    permissions,
 };
 
 /// An `AWS::Events::Rule` with a schedule.
@@ -24,6 +25,7 @@ pub(super) fn rule(
             return Err(set.unsupported("EventBusName", "this runtime has no event bus"));
         }
         let targets = set.each("Targets", |target| {
+            // The role of a rule's target is for targets that are no functions.
             draft.skip(target, &["RoleArn"]);
             refuse_failures(target)?;
             target.refuse("InputPath", "give an Input")?;
@@ -38,6 +40,7 @@ pub(super) fn rule(
         Ok(Schedule {
             name: resource.name.clone(),
             source: ScheduleSource::Rule,
+            role_arn: None,
             expression: expression(set, "ScheduleExpression")?,
             enabled: enabled(set)?,
             targets,
@@ -56,17 +59,18 @@ pub(super) fn schedule(
     let schedule = resource.read(|set| {
         set.text("Name")?;
         let target = set.within("Target", |target| {
-            draft.skip(target, &["RoleArn"]);
             refuse_failures(target)?;
             draft.function(target, "Arn")?;
-            Ok(Target {
+            let role = target.required("RoleArn")?;
+            let target = Target {
                 id: resource.name.clone(),
                 arn: target.required("Arn")?,
                 input: target.text("Input")?,
-            })
+            };
+            Ok((role, target))
         })?;
-        let target = target.ok_or_else(|| set.must("Target", "given"))?;
-        scheduler(set, resource.name.clone(), target, draft)
+        let (role, target) = target.ok_or_else(|| set.must("Target", "given"))?;
+        scheduler(set, resource.name.clone(), Some(role), target, draft)
     })?;
     draft.plan.schedules.push(schedule);
     Ok(())
@@ -85,6 +89,7 @@ pub(super) fn rule_of_event(
     let on = set.truth("Enabled")?.unwrap_or(true);
     let rule = Schedule {
         source: ScheduleSource::Rule,
+        role_arn: None,
         expression: expression(set, "Schedule")?,
         enabled: on && enabled(set)?,
         targets: vec![Target {
@@ -94,6 +99,8 @@ pub(super) fn rule_of_event(
         }],
         name,
     };
+    let arn = crate::schedules::rule_arn(&rule.name);
+    permissions::to_service(draft, function_arn, "events.amazonaws.com", &arn);
     draft.plan.schedules.push(rule);
     Ok(())
 }
@@ -105,7 +112,7 @@ pub(super) fn schedule_of_event(
     function_arn: &str,
     draft: &mut Draft,
 ) -> Result<(), TemplateError> {
-    draft.skip(set, &["OmitName", "PermissionsBoundary", "RoleArn"]);
+    draft.skip(set, &["OmitName", "PermissionsBoundary"]);
     refuse_failures(set)?;
     let name = set.text("Name")?.unwrap_or(id);
     let target = Target {
@@ -113,7 +120,8 @@ pub(super) fn schedule_of_event(
         arn: function_arn.to_owned(),
         input: set.text("Input")?,
     };
-    let schedule = scheduler(set, name, target, draft)?;
+    let role = set.text("RoleArn")?;
+    let schedule = scheduler(set, name, role, target, draft)?;
     draft.plan.schedules.push(schedule);
     Ok(())
 }
@@ -122,6 +130,7 @@ pub(super) fn schedule_of_event(
 fn scheduler(
     set: &Properties<'_>,
     name: String,
+    role_arn: Option<String>,
     target: Target,
     draft: &mut Draft,
 ) -> Result<Schedule, TemplateError> {
@@ -142,6 +151,7 @@ fn scheduler(
         source: ScheduleSource::Scheduler {
             group: group.unwrap_or_else(|| "default".to_owned()),
         },
+        role_arn,
         expression: expression(set, "ScheduleExpression")?,
         enabled: enabled(set)?,
         targets: vec![target],

@@ -5,7 +5,7 @@ use dynoxide::{
     actions::{
         describe_stream::{self, DescribeStreamRequest},
         get_records,
-        get_shard_iterator::{self, GetShardIteratorRequest},
+        get_shard_iterator::{self, GetShardIteratorRequest, decode_shard_iterator},
         list_streams::{self, ListStreamsRequest},
     },
     storage::Storage,
@@ -76,6 +76,14 @@ impl DynamoDb {
             }
             Ok(reply)
         })
+    }
+
+    /// The ARN of the stream that an iterator reads; `None` if the iterator or its stream is none of these here.
+    pub(crate) fn stream_of_iterator(&self, iterator: &str) -> Option<String> {
+        let (table, ..) = decode_shard_iterator(iterator)?;
+        let data = self.storage().get_table_metadata(&table).ok()??;
+        let label = data.stream_label?;
+        Some(arn("dynamodb", &format!("table/{table}/stream/{label}")))
     }
 }
 

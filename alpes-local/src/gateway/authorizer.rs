@@ -6,6 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use permissions::{Caller, Context, Policies, Policy, Question, decide};
 use regex_lite::Regex;
 use serde_json::{Map, Value, json};
 
@@ -14,13 +15,13 @@ use super::{
     definition::Place,
     event,
     integration::function_of,
-    invocation::invoke,
-    policy::{Decision, Policy},
+    invocation::{invoke, may_invoke},
     refusal::{Kind, Refusal},
     variables::{Source, Variables},
 };
 use crate::{
     error::AwsError,
+    iam::Iam,
     invoke::{Invoked, Invoker},
 };
 
@@ -96,13 +97,13 @@ impl Authorizer {
     pub(super) async fn authorize(
         &self,
         call: &Call<'_>,
-        invoker: &Arc<dyn Invoker>,
+        service: (&Iam, &Arc<dyn Invoker>),
     ) -> Result<Map<String, Value>, Refusal> {
         let identity = self.identify(call)?;
         let began = Instant::now();
         let verdict = match self.known(&identity) {
             Some(verdict) => verdict,
-            None => self.ask(call, identity, invoker).await?,
+            None => self.ask(call, identity, service).await?,
         };
         verdict.check(&call.method_arn())?;
         let mut context = verdict.context.clone();
@@ -131,11 +132,14 @@ impl Authorizer {
         &self,
         call: &Call<'_>,
         identity: Vec<String>,
-        invoker: &Arc<dyn Invoker>,
+        (iam, invoker): (&Iam, &Arc<dyn Invoker>),
     ) -> Result<Arc<Verdict>, Refusal> {
+        let failed = Kind::AuthorizerConfigurationError;
+        let source = call.authorizer_arn();
+        may_invoke(iam, &source, &self.function).map_err(|_| Refusal::silent(failed))?;
         let event = self.event(call, &identity).to_string();
         let end = invoke(invoker, &self.function, event, TIMEOUT).await;
-        let end = end.map_err(|_| Refusal::silent(Kind::AuthorizerConfigurationError))?;
+        let end = end.map_err(|_| Refusal::silent(failed))?;
         let verdict = Arc::new(Verdict::read(&end)?);
         self.keep(identity, &verdict);
         Ok(verdict)
@@ -186,7 +190,7 @@ impl Verdict {
                 Refusal::silent(Kind::AuthorizerConfigurationError)
             });
         }
-        let policy = Policy::read(&answer["policyDocument"]);
+        let policy = policy(&answer["policyDocument"]);
         let policy =
             policy.map_err(|rule| Refusal::of(Kind::AuthorizerConfigurationError, &rule))?;
         let context = context(answer);
@@ -196,15 +200,38 @@ impl Verdict {
 
     fn check(&self, method_arn: &str) -> Result<(), Refusal> {
         const DENIED: &str = "User is not authorized to access this resource";
-        match self.policy.decide(method_arn) {
-            Decision::Allowed => Ok(()),
-            Decision::Silent => Err(Refusal::of(Kind::AccessDenied, DENIED)),
-            Decision::Denied => {
+        let policies = Policies {
+            identity: &[&self.policy],
+            ..Policies::default()
+        };
+        let question = Question {
+            caller: Caller::Service("apigateway.amazonaws.com"),
+            action: "execute-api:Invoke",
+            resource: method_arn,
+            context: &Context::default(),
+        };
+        match decide(&policies, &question) {
+            Ok(_) => Ok(()),
+            Err(permissions::Refusal::IdentityDenies) => {
                 let message = format!("{DENIED} with an explicit deny");
                 Err(Refusal::of(Kind::AccessDenied, &message))
             }
+            Err(_) => Err(Refusal::of(Kind::AccessDenied, DENIED)),
         }
     }
+}
+
+/// Reads the policy that a function answers, or tells the rule that it breaks.
+fn policy(document: &Value) -> Result<Policy, String> {
+    let policy = Policy::parse(document).map_err(|mistake| mistake.to_string())?;
+    policy
+        .check_for_role()
+        .map_err(|mistake| mistake.to_string())?;
+    let has_condition = policy.condition_keys().next().is_some();
+    if has_condition {
+        return Err("a Condition in an authorizer's policy is not supported".to_owned());
+    }
+    Ok(policy)
 }
 
 fn unauthorized() -> Refusal {

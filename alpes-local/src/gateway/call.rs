@@ -13,6 +13,7 @@ use super::{
 use crate::{
     clock::{Clock, SystemClock},
     http::Request,
+    iam::{Iam, Need},
     names::{ACCOUNT, REGION, arn},
     router::Credential,
 };
@@ -32,8 +33,8 @@ pub(super) struct Call<'a> {
     /// The answer of a Lambda authorizer about the caller.
     pub(super) authorizer: Option<Map<String, Value>>,
     at: Timestamp,
-    /// The access key of a caller that had to sign.
-    access_key: Option<String>,
+    /// The access key and the ARN of a caller that had to sign.
+    caller: Option<(String, String)>,
 }
 
 impl<'a> Call<'a> {
@@ -49,20 +50,54 @@ impl<'a> Call<'a> {
             route: None,
             authorizer: None,
             at,
-            access_key: None,
+            caller: None,
         }
     }
 
-    /// Lets a caller pass that has signed its request. The signature is not checked.
-    pub(super) fn sign_in(&mut self) -> Result<(), Refusal> {
+    /// Lets a caller pass that has signed its request and may invoke the method.
+    pub(super) fn sign_in(&mut self, iam: &Iam) -> Result<(), Refusal> {
         let credential = Credential::of(self.request).ok_or_else(|| {
             Refusal::of(
                 Kind::MissingAuthenticationToken,
                 "Missing Authentication Token",
             )
         })?;
-        self.access_key = Some(credential.key);
+        let signed = iam.check_signature(self.request);
+        signed.map_err(|unsigned| {
+            eprintln!("{} is not let in: {}", credential.key, unsigned.message());
+            Refusal::of(Kind::InvalidSignature, unsigned.message())
+        })?;
+        let failed = |_| Refusal::of(Kind::AccessDenied, "The caller cannot be read");
+        let caller = iam.caller(self.request).map_err(failed)?;
+        let need = Need {
+            action: "execute-api:Invoke".to_owned(),
+            resource: self.method_arn(),
+        };
+        iam.check_all(&caller, &[need])
+            .map_err(|denied| Refusal::of(Kind::AccessDenied, &denied.to_string()))?;
+        self.caller = Some((credential.key, caller.arn()));
         Ok(())
+    }
+
+    /// The ARN of the request's resource, as the policies of functions name it: with the names of variables.
+    pub(super) fn resource_arn(&self) -> String {
+        let path = self
+            .route
+            .as_ref()
+            .map_or(&*self.path, |route| &route.resource.path);
+        let (api, method) = (self.api, &self.request.method);
+        arn(
+            "execute-api",
+            &format!("{}/{}/{method}{path}", api.id, api.stage),
+        )
+    }
+
+    /// The ARN of the API's authorizers. Their ids are made by AWS, so policies name them by a pattern.
+    pub(super) fn authorizer_arn(&self) -> String {
+        arn(
+            "execute-api",
+            &format!("{}/authorizers/authorizer", self.api.id),
+        )
     }
 
     /// The ARN by which policies name the request's method.
@@ -122,11 +157,14 @@ impl<'a> Call<'a> {
         )
     }
 
-    /// Every caller that signs is taken for the root of the account.
     fn identity(&self) -> Value {
-        let account = self.access_key.as_ref().map(|_| ACCOUNT);
+        let (key, arn) = self
+            .caller
+            .as_ref()
+            .map_or((None, None), |(key, arn)| (Some(key), Some(arn)));
+        let account = key.map(|_| ACCOUNT);
         json!({
-            "accessKey": self.access_key,
+            "accessKey": key,
             "accountId": account,
             "caller": account,
             "cognitoAuthenticationProvider": null,
@@ -137,7 +175,7 @@ impl<'a> Call<'a> {
             "sourceIp": self.request.peer.ip().to_string(),
             "user": account,
             "userAgent": self.request.header("user-agent"),
-            "userArn": account.map(|account| format!("arn:aws:iam::{account}:root")),
+            "userArn": arn,
         })
     }
 }

@@ -14,7 +14,6 @@ mod integration;
 mod invocation;
 mod media;
 mod mock;
-mod policy;
 mod refusal;
 mod routes;
 mod security;
@@ -32,6 +31,7 @@ use serde_json::{Value, json};
 use crate::{
     error::AwsError,
     http::{Request, Response, answer},
+    iam::Iam,
     invoke::Invoker,
 };
 use answer::FunctionAnswer;
@@ -82,16 +82,18 @@ pub struct RouteInfo {
 
 /// Serves APIs. The APIs are in memory only: every start of the runtime puts them again.
 pub struct Gateway {
+    iam: Arc<Iam>,
     invoker: Arc<dyn Invoker>,
     /// In the order in which they were put.
     apis: RwLock<Vec<Arc<Api>>>,
 }
 
 impl Gateway {
-    /// A gateway without APIs, in front of the functions of `invoker`.
+    /// A gateway without APIs, in front of the functions of `invoker`, as far as `iam` lets APIs invoke them.
     #[must_use]
-    pub fn new(invoker: Arc<dyn Invoker>) -> Self {
+    pub fn new(iam: Arc<Iam>, invoker: Arc<dyn Invoker>) -> Self {
         Self {
+            iam,
             invoker,
             apis: RwLock::default(),
         }
@@ -196,9 +198,10 @@ impl Gateway {
     ) -> Result<(), Refusal> {
         match authorization {
             Authorization::None => Ok(()),
-            Authorization::Iam => call.sign_in(),
+            Authorization::Iam => call.sign_in(&self.iam),
             Authorization::Lambda(authorizer) => {
-                call.authorizer = Some(authorizer.authorize(call, &self.invoker).await?);
+                let service = (&*self.iam, &self.invoker);
+                call.authorizer = Some(authorizer.authorize(call, service).await?);
                 Ok(())
             }
         }
@@ -209,6 +212,9 @@ impl Gateway {
         call: &Call<'_>,
         function: &integration::Function,
     ) -> Result<Response, Refusal> {
+        let source = call.resource_arn();
+        invocation::may_invoke(&self.iam, &source, &function.name)
+            .map_err(|_| refusal_of(NotInvoked::NotPermitted))?;
         let event = event::proxy(call).to_string();
         let invoked = invocation::invoke(&self.invoker, &function.name, event, function.timeout);
         let invoked = invoked.await.map_err(refusal_of)?;
@@ -241,7 +247,7 @@ fn refusal_of(error: NotInvoked) -> Refusal {
     match error {
         NotInvoked::TimedOut => Refusal::of(Kind::IntegrationTimeout, "Endpoint request timed out"),
         NotInvoked::Rejected(error) if error.status == 413 => Refusal::too_large(),
-        NotInvoked::Rejected(_) => {
+        NotInvoked::NotPermitted | NotInvoked::Rejected(_) => {
             Refusal::of(Kind::IntegrationFailure, "Internal server error").with_status(500)
         }
     }

@@ -49,6 +49,7 @@ pub(super) enum Kind {
     AuthorizerConfigurationError,
     IntegrationFailure,
     IntegrationTimeout,
+    InvalidSignature,
     /// A function that failed or answered in a wrong form has no kind of its own.
     Other5xx,
     MissingAuthenticationToken,
@@ -70,6 +71,7 @@ impl Kind {
             ),
             Self::IntegrationFailure => ("INTEGRATION_FAILURE", 504, SERVER),
             Self::IntegrationTimeout => ("INTEGRATION_TIMEOUT", 504, SERVER),
+            Self::InvalidSignature => ("INVALID_SIGNATURE", 403, "InvalidSignatureException"),
             Self::Other5xx => ("DEFAULT_5XX", 502, SERVER),
             Self::MissingAuthenticationToken => (
                 "MISSING_AUTHENTICATION_TOKEN",

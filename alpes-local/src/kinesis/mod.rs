@@ -61,6 +61,7 @@ use crate::{
     waiting::{aside, lock_to_read, lock_to_write},
 };
 
+pub(crate) use self::token::stream_of_token;
 pub use self::{
     stream::Mode,
     typed::{ShardInfo, ShardStatus, StreamInfo},

@@ -2,6 +2,7 @@
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde::{Serialize, de::DeserializeOwned};
+use serde_json::Value;
 
 use crate::error::AwsError;
 
@@ -24,6 +25,13 @@ pub(super) fn open<T: DeserializeOwned>(token: &str) -> Option<T> {
     let (checksum, contents) = token.split_at_checked(CHECKSUM_BYTES)?;
     let good = crc32fast::hash(contents).to_be_bytes() == checksum;
     serde_json::from_slice(contents).ok().filter(|_| good)
+}
+
+/// The stream that a token is about: a shard iterator, or the token of a page of shards.
+pub(crate) fn stream_of_token(token: &str) -> Option<String> {
+    let contents: Value = open(token)?;
+    let stream = contents.get("stream").or(contents.get("listed_stream"))?;
+    stream.as_str().map(str::to_owned)
 }
 
 /// AWS's error of a page's token that is too old.

@@ -197,7 +197,7 @@ impl Kms {
     }
 
     /// The key that encrypted a blob. Bytes that name no key were not made here.
-    fn blob_key(&self, blob: &Blob<'_>) -> Result<Key, AwsError> {
+    pub(super) fn blob_key(&self, blob: &Blob<'_>) -> Result<Key, AwsError> {
         let now = self.now();
         let key = self
             .store

@@ -167,7 +167,7 @@ pub(super) fn key_arn(id: &str) -> String {
     arn("kms", &format!("key/{id}"))
 }
 
-pub(super) fn alias_arn(name: &str) -> String {
+pub(crate) fn alias_arn(name: &str) -> String {
     arn("kms", name)
 }
 

@@ -10,11 +10,14 @@ mod manage;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use self::keys::alias_arn;
+
 use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde_json::Value;
 
+use self::blob::Blob;
 use crate::{
     clock::{Clock, SystemClock},
     error::AwsError,
@@ -75,6 +78,22 @@ impl Kms {
 
     fn now(&self) -> Timestamp {
         self.clock.now()
+    }
+
+    /// The ARN of the key that a request names; `None` if there is none.
+    pub(crate) fn key_arn(&self, named: &str) -> Option<String> {
+        self.key(named).ok().map(|key| key.arn())
+    }
+
+    /// As [`Self::key_arn`], for keys of the account's own: AWS's keys for its services have other rules.
+    pub(crate) fn own_key_arn(&self, named: &str) -> Option<String> {
+        (!named.contains("alias/aws/")).then(|| self.key_arn(named))?
+    }
+
+    /// The ARN of the key that made a ciphertext; `None` if none of the keys here did.
+    pub(crate) fn key_arn_of(&self, ciphertext: &[u8]) -> Option<String> {
+        let blob = Blob::parse(ciphertext)?;
+        self.blob_key(&blob).ok().map(|key| key.arn())
     }
 
     /// The key that a request names. AWS's own keys are made when they are first named.

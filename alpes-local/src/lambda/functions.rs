@@ -5,13 +5,17 @@ use std::{
     sync::{Arc, MutexGuard, PoisonError},
 };
 
+use super::limits::invalid;
 use super::{
     Inner, limits,
     reference::LATEST,
     registry::{self, Deployment},
     spec::{Code, FunctionSpec},
 };
-use crate::{error::AwsError, names::FunctionName};
+use crate::{
+    error::AwsError,
+    names::{FunctionName, function_arn},
+};
 
 impl Inner {
     /// Puts the stored functions in place and removes code that belongs to none.
@@ -27,12 +31,24 @@ impl Inner {
 
     /// Creates or updates a function.
     pub(super) fn put(&self, spec: &FunctionSpec) -> Result<Arc<Deployment>, AwsError> {
+        self.check_trust(spec)?;
         let turn = self.update_turn();
         self.put_in_turn(spec, &turn)
     }
 
+    /// Checks that Lambda may assume the function's role.
+    fn check_trust(&self, spec: &FunctionSpec) -> Result<(), AwsError> {
+        let source = function_arn(&spec.name);
+        let trusted = self
+            .iam
+            .check_trust("lambda.amazonaws.com", &source, &spec.role_arn);
+        trusted
+            .map_err(|_| invalid("The role defined for the function cannot be assumed by Lambda."))
+    }
+
     /// Creates a function that does not exist.
     pub(super) fn create(&self, spec: &FunctionSpec) -> Result<Arc<Deployment>, AwsError> {
+        self.check_trust(spec)?;
         let turn = self.update_turn();
         if self.pool.function(&spec.name).is_some() {
             let message = format!("Function already exist: {}", spec.name);

@@ -57,7 +57,7 @@ use crate::{
     chaos::{Chaos, Kind},
     error::AwsError,
     http::{Request, Response},
-    iam::Credentials,
+    iam::{Credentials, Iam},
     invoke::{Destinations, Invoked, Invoker, ending},
     logs::Logs,
     names::{FunctionName, function_arn},
@@ -75,6 +75,7 @@ struct Inner {
     store: Arc<Store>,
     logs: Arc<Logs>,
     credentials: Credentials,
+    iam: Arc<Iam>,
     endpoint: String,
     pace: Pace,
     code: CodeFolder,
@@ -103,7 +104,7 @@ struct Asked {
 
 impl Lambda {
     /// Lambda with the functions and the queued invocations of this store. `endpoint` is the URL of this runtime, which
-    /// functions get as `AWS_ENDPOINT_URL`. Sandboxes of an earlier runtime with the same data folder are killed.
+    /// functions get as `AWS_ENDPOINT_URL`. `iam` judges what Lambda does for functions with their roles. Sandboxes of an earlier runtime with the same data folder are killed.
     /// Queued invocations run at once; call this within a tokio runtime.
     ///
     /// # Errors
@@ -111,33 +112,22 @@ impl Lambda {
     /// If the data cannot be read, or there is no tokio runtime.
     pub fn new(
         store: Arc<Store>,
+        iam: Arc<Iam>,
         logs: Arc<Logs>,
         endpoint: String,
     ) -> Result<Arc<Self>, AwsError> {
-        Self::with_chaos(store, logs, endpoint, Pace::default(), None)
+        Self::with_chaos(store, iam, logs, endpoint, Pace::default(), None)
     }
 
-    /// As [`Self::new`], at another pace than AWS's.
-    ///
-    /// # Errors
-    ///
-    /// As for [`Self::new`].
-    pub fn with_pace(
-        store: Arc<Store>,
-        logs: Arc<Logs>,
-        endpoint: String,
-        pace: Pace,
-    ) -> Result<Arc<Self>, AwsError> {
-        Self::with_chaos(store, logs, endpoint, pace, None)
-    }
-
-    /// As [`Self::with_pace`], with chaos if there is any: asynchronous invocations run twice or late, and processes die.
+    /// As [`Self::new`], at another pace than AWS's, and with chaos if there is any: asynchronous invocations run twice or
+    /// late, and processes die.
     ///
     /// # Errors
     ///
     /// As for [`Self::new`].
     pub fn with_chaos(
         store: Arc<Store>,
+        iam: Arc<Iam>,
         logs: Arc<Logs>,
         endpoint: String,
         pace: Pace,
@@ -151,6 +141,7 @@ impl Lambda {
         let processors = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
         let inner = Arc::new(Inner {
             credentials: Credentials::of(&store)?,
+            iam,
             store,
             logs,
             endpoint,
@@ -286,9 +277,10 @@ impl Invoker for Lambda {
         queue::enqueue(&self.inner, &FunctionName::parse(function)?, payload)
     }
 
-    fn exists(&self, function: &str) -> bool {
-        let existing = |reference| self.inner.existing(&reference).map(drop);
-        FunctionName::parse(function).and_then(existing).is_ok()
+    fn role(&self, function: &str) -> Option<String> {
+        let reference = FunctionName::parse(function).ok()?;
+        let function = self.inner.existing(&reference).ok()?;
+        Some(function.spec.role_arn.clone())
     }
 }
 

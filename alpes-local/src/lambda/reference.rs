@@ -10,7 +10,7 @@ pub(super) const PUBLISHED: &str = "1";
 
 impl FunctionName {
     /// Adds the qualifier that a request names apart from the function.
-    pub(super) fn qualified(mut self, qualifier: Option<String>) -> Result<Self, AwsError> {
+    pub(crate) fn qualified(mut self, qualifier: Option<String>) -> Result<Self, AwsError> {
         match (&self.qualifier, qualifier) {
             (Some(own), Some(other)) if *own != other => {
                 let rule = "Member must be the qualifier of the function's ARN";

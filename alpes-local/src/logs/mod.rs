@@ -88,6 +88,15 @@ impl Logs {
         self.with(group, append)
     }
 
+    /// Whether there is a group of this name.
+    ///
+    /// # Errors
+    ///
+    /// If the store fails.
+    pub fn has(&self, group: &str) -> Result<bool, AwsError> {
+        Ok(self.with_any(group, |_| ())?.is_some())
+    }
+
     /// Answers an operation of the API, for example `FilterLogEvents`.
     ///
     /// # Errors

@@ -26,6 +26,7 @@ use super::{
 use crate::{
     chaos::Chaos,
     error::AwsError,
+    iam::Iam,
     invoke::{Destinations, Invoker},
     names,
 };
@@ -33,6 +34,7 @@ use crate::{
 /// The services and the state behind all mappings.
 pub(super) struct Core {
     pub(super) journal: Journal,
+    pub(super) iam: Arc<Iam>,
     pub(super) streams: Arc<dyn StreamSource>,
     pub(super) queues: Arc<dyn QueueSource>,
     pub(super) invoker: Arc<dyn Invoker>,

@@ -4,6 +4,7 @@
 //! reader gives it records, time and the ends of invocations, and stores its checkpoints. After a restart, readers begin
 //! again at the checkpoints. So what was in flight is delivered again.
 
+mod access;
 mod api;
 mod checks;
 mod config;
@@ -45,17 +46,19 @@ pub use sources::{Message, Polling, QueueSource, ShardInfo, StreamSource};
 pub use status::{Act, BatchView, Counts, MappingEvent, MappingView, ShardView};
 
 use self::{
+    access::Access,
     config::{Config, Source, invalid},
     core::{Core, Live},
     journal::{Journal, Row},
     postman::Postman,
 };
 use crate::{
-    chaos::Chaos,
     error::AwsError,
     http::{Request, Response},
+    iam::Iam,
     invoke::{Destinations, Invoker},
     names,
+    services::Behaviour,
     store::Store,
 };
 
@@ -71,28 +74,29 @@ pub struct Mappings {
 
 impl Mappings {
     /// Opens the stored mappings, which begin to deliver at once. Call this inside a Tokio runtime, when the other
-    /// services are there. `chaos` makes the choices that AWS leaves open, if there is any.
+    /// services are there. `iam` says whether functions' roles may read and report.
     ///
     /// # Errors
     ///
     /// If the store fails.
     pub fn new(
         store: Arc<Store>,
+        iam: Arc<Iam>,
         streams: Arc<dyn StreamSource>,
         queues: Arc<dyn QueueSource>,
         invoker: Arc<dyn Invoker>,
         destinations: Arc<dyn Destinations>,
-        polling: Polling,
-        chaos: Option<Arc<Chaos>>,
+        behaviour: &Behaviour,
     ) -> Result<Arc<Self>, AwsError> {
         let core = Arc::new(Core {
             journal: Journal::new(store)?,
+            iam,
             streams,
             queues,
             invoker,
             destinations,
-            polling,
-            chaos,
+            polling: behaviour.polling(),
+            chaos: behaviour.chaos.clone(),
             postman: Postman::default(),
             feed: broadcast::Sender::new(FEED),
             lives: Mutex::new(BTreeMap::new()),
@@ -258,7 +262,7 @@ impl Mappings {
     }
 
     fn check_function(&self, arn: &str) -> Result<(), AwsError> {
-        if self.core.invoker.exists(arn) {
+        if self.core.invoker.role(arn).is_some() {
             return Ok(());
         }
         Err(invalid("Function does not exist"))
@@ -272,6 +276,7 @@ impl Mappings {
             Source::Queue => self.core.queues.changes(&config.source).map(|_| ()),
         };
         there.map_err(|error| invalid(format!("EventSourceArn {}: {error}", config.source)))?;
+        Access::of(&self.core, config).check()?;
         Ok(source)
     }
 }

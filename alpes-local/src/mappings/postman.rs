@@ -9,6 +9,7 @@ use std::{
 use tokio::sync::Notify;
 
 use super::{
+    access::Access,
     core::Core,
     journal::Undelivered,
     status::{Act, Counts},
@@ -68,8 +69,15 @@ async fn deliver_next(core: &Core, destination: &str) -> Result<bool, AwsError> 
         object_key: report.object_key,
         attributes: MessageAttributes::new(),
     };
-    let delivery = core.destinations.deliver(destination, document);
-    match (delivery.await, live) {
+    let config = live.as_ref().map(|live| live.config());
+    let allowed = config.map_or(Ok(()), |config| {
+        Access::of(core, &config).check_report(destination, &document.object_key)
+    });
+    let delivered = match allowed {
+        Ok(()) => core.destinations.deliver(destination, document).await,
+        Err(error) => Err(error),
+    };
+    match (delivered, live) {
         (Ok(()), live) => {
             core.journal.remove_report(id)?;
             if let Some(live) = live {

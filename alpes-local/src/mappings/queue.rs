@@ -9,6 +9,7 @@ use tokio::{
 };
 
 use super::{
+    access::Access,
     config::Config,
     core::{Core, Live},
     effects::number,
@@ -90,6 +91,7 @@ pub(super) async fn run(
 impl Reader {
     /// Receives messages and invokes the function, until an error of the queue.
     async fn receive(&mut self) -> Result<(), AwsError> {
+        Access::of(&self.core, &self.config).check_source()?;
         let mut changes = self.core.queues.changes(&self.config.source)?;
         loop {
             let slot = self.slots.clone().acquire_owned().await;

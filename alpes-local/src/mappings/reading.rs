@@ -6,6 +6,7 @@ use source_mapping::Change;
 use tokio::{sync::watch, time::sleep};
 
 use super::{
+    access::Access,
     machine::{Begins, Start},
     reader::Reader,
     stream::{Era, gone},
@@ -55,6 +56,7 @@ async fn read(
     start: Start,
     order: &mut watch::Receiver<Option<Change>>,
 ) -> Result<End, AwsError> {
+    Access::of(&era.core, &era.live.config()).check_source()?;
     let mut changes = era.core.streams.changes(&era.stream)?;
     let (config, shard) = (era.live.config(), start.shard.to_string());
     let choosing = era.core.choosing(&config, &shard);

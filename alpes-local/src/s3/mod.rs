@@ -22,11 +22,7 @@ mod xml;
 
 use std::sync::Arc;
 
-use self::{
-    answers::identified,
-    route::Operation,
-    target::{Target, check_expiry},
-};
+use self::{answers::identified, target::check_expiry};
 use crate::{
     error::AwsError,
     http::{Request, Response},
@@ -34,6 +30,7 @@ use crate::{
     waiting::aside,
 };
 
+pub(crate) use self::{route::Operation, target::Target};
 pub(crate) use errors::error_answer;
 pub use listing::Listed;
 

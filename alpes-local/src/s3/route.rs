@@ -14,7 +14,7 @@ use crate::{
 
 /// An operation of S3.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Operation {
+pub(crate) enum Operation {
     AbortMultipartUpload,
     CompleteMultipartUpload,
     CopyObject,

@@ -11,7 +11,7 @@ const LONGEST_KEY: usize = 1_024;
 
 /// The bucket and the key of a request.
 #[derive(Debug, PartialEq)]
-pub(super) struct Target {
+pub(crate) struct Target {
     /// Empty if the request is about all buckets.
     pub bucket: String,
     /// Empty if the request is about a bucket.

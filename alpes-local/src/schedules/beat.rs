@@ -17,6 +17,7 @@ use super::{
 use crate::{
     clock::sleep_until,
     error::AwsError,
+    iam::{Acting, Denied},
     names::{ACCOUNT, REGION, arn},
 };
 
@@ -108,9 +109,27 @@ impl Schedules {
         let mut invoked = vec![];
         for Target { arn, input, .. } in targets {
             let payload = Bytes::from(input.unwrap_or_else(|| event.clone()));
-            invoked.push(self.0.invoker.enqueue(&arn, payload).await);
+            invoked.push(match self.may_invoke(key, &arn) {
+                Ok(()) => self.0.invoker.enqueue(&arn, payload).await,
+                Err(denied) => Err(denied.error()),
+            });
         }
         Ok(invoked)
+    }
+
+    /// Checks that a schedule may invoke a function: a rule by the function's policy, a schedule of EventBridge Scheduler
+    /// by its role.
+    fn may_invoke(&self, key: &str, function: &str) -> Result<(), Denied> {
+        let iam = &self.0.iam;
+        let action = "lambda:InvokeFunction";
+        if !key.contains('/') {
+            let (service, source) = ("events.amazonaws.com", &*rule_arn(key));
+            return iam.check(&Acting::Service { service, source }, action, function);
+        }
+        iam.role_of_schedule(key).map_or(Ok(()), |role| {
+            let (role, session) = (&*role, "scheduler");
+            iam.check(&Acting::Role { role, session }, action, function)
+        })
     }
 
     /// The rules that are due next after `since`.

@@ -22,6 +22,7 @@ use self::{expression::Expression, rows::Rule};
 use crate::{
     clock::{Clock, SystemClock},
     error::AwsError,
+    iam::Iam,
     input::{fault, length, validation},
     invoke::Invoker,
     names::arn,
@@ -40,6 +41,9 @@ pub struct Schedule {
     pub name: String,
     /// The service to which the schedule belongs.
     pub source: ScheduleSource,
+    /// The role with which a schedule of EventBridge Scheduler invokes its target. Without one, the role that SAM would
+    /// make may do just that. A rule has none: the policy of the function lets it in.
+    pub role_arn: Option<String>,
     /// `rate(5 minutes)`, `cron(0 10 * * ? *)` in UTC, or `at(2026-01-31T10:00:00)` in UTC.
     pub expression: String,
     /// The functions that are invoked, at most 5.
@@ -90,19 +94,25 @@ pub struct Schedules(Arc<Inner>);
 
 struct Inner {
     store: Arc<Store>,
+    iam: Arc<Iam>,
     invoker: Arc<dyn Invoker>,
     clock: Arc<dyn Clock>,
     changed: Notify,
 }
 
 impl Schedules {
-    /// The schedules in this store, which invoke functions of `invoker` while [`Self::run`] runs.
+    /// The schedules in this store, which invoke functions of `invoker` while [`Self::run`] runs. `iam` says
+    /// whether they may.
     ///
     /// # Errors
     ///
     /// If the store cannot be written.
-    pub fn new(store: Arc<Store>, invoker: Arc<dyn Invoker>) -> Result<Self, AwsError> {
-        Self::with_clock(store, invoker, Arc::new(SystemClock))
+    pub fn new(
+        store: Arc<Store>,
+        iam: Arc<Iam>,
+        invoker: Arc<dyn Invoker>,
+    ) -> Result<Self, AwsError> {
+        Self::with_clock(store, iam, invoker, Arc::new(SystemClock))
     }
 
     /// As [`Self::new`], with a clock for tests.
@@ -112,12 +122,14 @@ impl Schedules {
     /// If the store cannot be written.
     pub fn with_clock(
         store: Arc<Store>,
+        iam: Arc<Iam>,
         invoker: Arc<dyn Invoker>,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, AwsError> {
         store.schema(rows::SCHEMA)?;
         Ok(Self(Arc::new(Inner {
             store,
+            iam,
             invoker,
             clock,
             changed: Notify::new(),
@@ -197,7 +209,7 @@ fn scheduler_key(group: &str, name: &str) -> String {
     format!("{group}/{name}")
 }
 
-fn rule_arn(name: &str) -> String {
+pub(crate) fn rule_arn(name: &str) -> String {
     arn("events", &format!("rule/{name}"))
 }
 

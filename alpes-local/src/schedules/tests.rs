@@ -50,8 +50,8 @@ impl Invoker for Functions {
         Ok(format!("id-{}", calls.len()))
     }
 
-    fn exists(&self, _: &str) -> bool {
-        true
+    fn role(&self, _: &str) -> Option<String> {
+        Some("arn:aws:iam::000000000000:role/any".to_owned())
     }
 }
 
@@ -75,6 +75,7 @@ fn schedule(name: &str, expression: &str, targets: Vec<Target>) -> Schedule {
     Schedule {
         name: name.into(),
         source: ScheduleSource::Rule,
+        role_arn: None,
         expression: expression.into(),
         targets,
         enabled: true,
@@ -91,7 +92,8 @@ fn scheduled(group: &str, schedule: Schedule) -> Schedule {
 fn over(store: Store, now: Timestamp) -> (Schedules, Arc<Functions>) {
     let functions = Arc::new(Functions::default());
     let clock = Arc::new(Paused::at(now));
-    let schedules = Schedules::with_clock(Arc::new(store), functions.clone(), clock).unwrap();
+    let schedules =
+        Schedules::with_clock(Arc::new(store), Arc::default(), functions.clone(), clock).unwrap();
     (schedules, functions)
 }
 
@@ -217,7 +219,8 @@ async fn what_was_due_while_the_computer_was_suspended_is_lost() {
     });
     let store = Store::in_memory(&std::env::temp_dir()).unwrap();
     let invoker = functions.clone();
-    let schedules = Schedules::with_clock(Arc::new(store), invoker, clock.clone()).unwrap();
+    let schedules =
+        Schedules::with_clock(Arc::new(store), Arc::default(), invoker, clock.clone()).unwrap();
     let hourly = schedule("hourly", "rate(1 hour)", vec![target("f", None)]);
     schedules.ensure(&hourly).unwrap();
     run(&schedules, 10).await;

@@ -7,7 +7,7 @@ use tokio::time::sleep;
 
 use super::{
     Sns,
-    delivery::send_or_bury,
+    delivery::send_to_first,
     table::{self, Call},
 };
 use crate::{error::AwsError, names::now_millis, sqs::Outgoing};
@@ -85,10 +85,7 @@ impl Sns {
         };
         let buried = self.store.write(|transaction| {
             table::delete_call(transaction, number)?;
-            match dead_letters {
-                Some(queue) => send_or_bury(transaction, queue, None, &outgoing),
-                None => Ok(None),
-            }
+            send_to_first(transaction, [dead_letters, None], &outgoing)
         })?;
         if let Some(queue) = buried {
             self.sqs.arrived(queue);

@@ -14,6 +14,7 @@ use super::{
 use crate::{
     chaos::Kind,
     error::AwsError,
+    iam::{Acting, Denied},
     names::now_millis,
     sqs::{MessageAttributes, Outgoing, Sqs, is_fifo},
     time::iso_millis,
@@ -79,15 +80,27 @@ impl Sns {
     ) -> Result<Woken, AwsError> {
         let subscription = delivery.subscription;
         let dead_letters = subscription.dead_letters();
+        let is_let_in = self.is_let_in(delivery).is_ok();
+        let sent = |queue: Option<&str>| {
+            queue.map_or(Woken::Nothing, |queue| Woken::Queue(queue.to_owned()))
+        };
         match subscription.protocol {
             Protocol::Sqs => {
                 let outgoing = self.to_queue(delivery)?;
-                let queue = &subscription.endpoint;
-                let sent = send_or_bury(transaction, queue, dead_letters.as_deref(), &outgoing)?;
+                let queue = Some(&*subscription.endpoint).filter(|_| is_let_in);
+                let targets = [queue, dead_letters.as_deref()];
                 if self.repeats(delivery) {
-                    send_or_bury(transaction, queue, dead_letters.as_deref(), &outgoing)?;
+                    send_to_first(transaction, targets, &outgoing)?;
                 }
-                Ok(sent.map_or(Woken::Nothing, |queue| Woken::Queue(queue.to_owned())))
+                send_to_first(transaction, targets, &outgoing).map(sent)
+            }
+            Protocol::Lambda if !is_let_in => {
+                let outgoing = Outgoing {
+                    body: self.envelope(delivery)?,
+                    ..Outgoing::default()
+                };
+                let targets = [dead_letters.as_deref(), None];
+                send_to_first(transaction, targets, &outgoing).map(sent)
             }
             Protocol::Lambda => {
                 let call = Call {
@@ -109,6 +122,18 @@ impl Sns {
         let (queue, id) = (&delivery.subscription.endpoint, &delivery.message.id);
         let chaos = self.chaos.as_ref().filter(|_| delivery.order.is_none());
         chaos.is_some_and(|chaos| chaos.strikes(Kind::NoticeTwice, &format!("sns {queue}"), id))
+    }
+
+    /// Checks that the policy of the queue or function lets the topic in.
+    fn is_let_in(&self, delivery: &Delivery<'_>) -> Result<(), Denied> {
+        let action = match delivery.subscription.protocol {
+            Protocol::Sqs => "sqs:SendMessage",
+            Protocol::Lambda => "lambda:InvokeFunction",
+        };
+        let (service, source) = ("sns.amazonaws.com", &*delivery.topic.arn());
+        let acting = Acting::Service { service, source };
+        self.iam
+            .check(&acting, action, &delivery.subscription.endpoint)
     }
 
     /// The message as a queue gets it. A FIFO topic gives the ids of its messages to FIFO queues only.
@@ -194,15 +219,14 @@ impl Sns {
     }
 }
 
-/// Sends a message to a queue, or to the dead-letter queue if the queue is gone or refuses the message. If that one
-/// refuses it too, the message is lost, as on AWS. Returns the queue that has it.
-pub(super) fn send_or_bury<'a>(
+/// Sends a message to the first of these queues that takes it: the queue of a subscription, and its dead-letter queue. If
+/// none takes it, the message is lost, as on AWS. Returns the queue that has it.
+pub(super) fn send_to_first<'a>(
     transaction: &Transaction<'_>,
-    queue: &'a str,
-    dead_letters: Option<&'a str>,
+    queues: [Option<&'a str>; 2],
     outgoing: &Outgoing,
 ) -> Result<Option<&'a str>, AwsError> {
-    for target in [Some(queue), dead_letters].into_iter().flatten() {
+    for target in queues.into_iter().flatten() {
         match Sqs::send_within(transaction, target, outgoing) {
             Ok(()) => return Ok(Some(target)),
             Err(error) if error.status >= 500 => return Err(error),

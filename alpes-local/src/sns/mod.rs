@@ -23,6 +23,7 @@ use crate::{
     chaos::Chaos,
     error::AwsError,
     http::{Form, query_answer},
+    iam::Iam,
     invoke::Invoker,
     sqs::Sqs,
     store::Store,
@@ -33,6 +34,7 @@ pub use answers::NAMESPACE;
 /// The topics, of both types: standard and FIFO. Messages are not signed.
 pub struct Sns {
     store: Arc<Store>,
+    iam: Arc<Iam>,
     sqs: Arc<Sqs>,
     invoker: Arc<dyn Invoker>,
     chaos: Option<Arc<Chaos>>,
@@ -42,17 +44,18 @@ pub struct Sns {
 
 impl Sns {
     /// The topics in this store. The queues must be in the same store, so that a publish and its messages are one
-    /// transaction. A task must run [`Sns::run`], which delivers to functions.
+    /// transaction. `iam` says whether the policies of queues and functions let topics in. A task must run [`Sns::run`], which delivers to functions.
     ///
     /// # Errors
     ///
     /// If the tables cannot be made.
     pub fn new(
         store: Arc<Store>,
+        iam: Arc<Iam>,
         sqs: Arc<Sqs>,
         invoker: Arc<dyn Invoker>,
     ) -> Result<Self, AwsError> {
-        Self::with_chaos(store, sqs, invoker, None)
+        Self::with_chaos(store, iam, sqs, invoker, None)
     }
 
     /// As [`Sns::new`], with chaos if there is any: a queue now and then gets a message of a standard topic twice.
@@ -62,6 +65,7 @@ impl Sns {
     /// As for [`Sns::new`].
     pub fn with_chaos(
         store: Arc<Store>,
+        iam: Arc<Iam>,
         sqs: Arc<Sqs>,
         invoker: Arc<dyn Invoker>,
         chaos: Option<Arc<Chaos>>,
@@ -70,6 +74,7 @@ impl Sns {
         store.schema(&fifo::ACCEPTED.schema())?;
         Ok(Self {
             store,
+            iam,
             sqs,
             invoker,
             chaos,

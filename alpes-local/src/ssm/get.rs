@@ -140,7 +140,7 @@ impl Ssm {
         Ok(answer)
     }
 
-    fn find(&self, named: &Named) -> Result<Parameter, AwsError> {
+    pub(super) fn find(&self, named: &Named) -> Result<Parameter, AwsError> {
         let newest = self
             .store
             .read(|connection| rows::newest(connection, &named.name))?;

@@ -9,10 +9,13 @@ mod rows;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use self::names::parameter_arn;
+
 use std::sync::Arc;
 
 use serde_json::Value;
 
+use self::names::Named;
 use crate::{error::AwsError, input::unknown, kms::Kms, store::Store};
 
 /// The parameters of the account.
@@ -30,6 +33,17 @@ impl Ssm {
     pub fn new(store: Arc<Store>, kms: Arc<Kms>) -> Result<Self, AwsError> {
         store.schema(rows::SCHEMA)?;
         Ok(Self { store, kms })
+    }
+
+    /// The ARN of the key that encrypts a parameter, if it is a key of the account's own.
+    pub(crate) fn key_of(&self, parameter: &str) -> Option<String> {
+        let found = self.find(&Named::parse(parameter).ok()?).ok()?;
+        self.own_key(&found.key?)
+    }
+
+    /// The ARN of a key by its id, ARN or alias, if it is a key of the account's own.
+    pub(crate) fn own_key(&self, named: &str) -> Option<String> {
+        self.kms.own_key_arn(named)
     }
 
     /// Answers a request of the API (`AmazonSSM`, JSON 1.1).

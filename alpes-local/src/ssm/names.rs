@@ -12,7 +12,7 @@ const NAME_LIMIT: usize = 1011;
 const LEVEL_LIMIT: usize = 15;
 
 /// The ARN of a parameter. A path's first slash is not doubled.
-pub(super) fn parameter_arn(name: &str) -> String {
+pub(crate) fn parameter_arn(name: &str) -> String {
     let path = name.strip_prefix('/').unwrap_or(name);
     arn("ssm", &format!("parameter/{path}"))
 }

@@ -15,7 +15,9 @@ use tokio::task::AbortHandle;
 use crate::{
     clock::{Clock, sleep_until},
     error::AwsError,
+    iam::{Acting, Denied, Iam},
     invoke::{Invoker, ending},
+    names::FunctionName,
     states::{
         arns::{execution_arn, machine_arn},
         journal::{self, Entry, Input},
@@ -34,6 +36,7 @@ const STORE_PAUSE: Duration = Duration::from_secs(1);
 pub(super) struct Engine {
     pub(super) store: Arc<Store>,
     pub(super) clock: Arc<dyn Clock>,
+    pub(super) iam: Arc<Iam>,
     invoker: Arc<dyn Invoker>,
     /// The parsed machines of revisions.
     machines: Mutex<HashMap<i64, Arc<Machine>>>,
@@ -82,12 +85,14 @@ impl Live {
 impl Engine {
     pub(super) fn new(
         store: Arc<Store>,
+        iam: Arc<Iam>,
         invoker: Arc<dyn Invoker>,
         clock: Arc<dyn Clock>,
     ) -> Arc<Self> {
         Arc::new(Self {
             store,
             clock,
+            iam,
             invoker,
             machines: Mutex::default(),
             driven: Mutex::default(),
@@ -211,9 +216,28 @@ impl Engine {
                 sleep_until(&*self.clock, until).await;
                 Input::Waited
             }
-            Some(Step::Call(call)) => self.call(call).await,
+            Some(Step::Call(call)) => match self.may_call(live.id, &call.function)? {
+                Ok(()) => self.call(call).await,
+                Err(denied) => outcome(Err(denied.error())),
+            },
         };
         self.record(live, input)
+    }
+
+    /// Checks that the role of an execution's machine may call a function. An execution that was deleted may: its call
+    /// has no effect on it.
+    fn may_call(&self, id: i64, function: &str) -> Result<Result<(), Denied>, AwsError> {
+        let found = self.store.read(|connection| rows::by_id(connection, id))?;
+        let Some(execution) = found else {
+            return Ok(Ok(()));
+        };
+        let revision = self
+            .store
+            .read(|connection| revisions::revision(connection, execution.revision))?;
+        let (role, session) = (&*revision.role, &*execution.name);
+        let function = FunctionName::parse(function).map_or(function.to_owned(), |name| name.arn());
+        let acting = Acting::Role { role, session };
+        Ok(self.iam.check(&acting, "lambda:InvokeFunction", &function))
     }
 
     /// The step of an execution; `None` if it was deleted.

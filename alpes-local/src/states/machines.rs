@@ -84,6 +84,7 @@ impl Engine {
     ) -> Result<String, AwsError> {
         check_name(name)?;
         check_definition(name, definition)?;
+        self.check_trust(name, role)?;
         let at = self.clock.now();
         self.store.write(|transaction| {
             let known = revisions::machine(transaction, name)?;
@@ -94,6 +95,16 @@ impl Engine {
             revisions::point(transaction, name, revision, at)
         })?;
         Ok(machine_arn(name))
+    }
+
+    /// Checks that a machine may assume its role.
+    fn check_trust(&self, name: &str, role: &str) -> Result<(), AwsError> {
+        let (service, source) = ("states.amazonaws.com", &*machine_arn(name));
+        let trusted = self.iam.check_trust(service, source, role);
+        trusted.map_err(|_| {
+            let message = format!("Neither the global service principal {service}, nor the regional one is authorized to assume the provided role.");
+            AwsError::client("AccessDeniedException", message)
+        })
     }
 
     pub(super) fn create_machine(&self, input: &Value) -> Result<Value, AwsError> {
@@ -107,6 +118,7 @@ impl Engine {
         check_type(r#type.as_deref())?;
         check_definition(&name, &definition)?;
         length("roleArn", &role_arn, 1..=256)?;
+        self.check_trust(&name, &role_arn)?;
         let at = self.clock.now();
         let created = self.store.write(|transaction| {
             if let Some(known) = revisions::machine(transaction, &name)? {

@@ -29,6 +29,7 @@ pub(crate) use arns::machine_arn;
 use crate::{
     clock::{Clock, SystemClock},
     error::AwsError,
+    iam::Iam,
     input,
     invoke::Invoker,
     store::Store,
@@ -42,14 +43,18 @@ const KEPT: SignedDuration = SignedDuration::from_hours(90 * 24);
 pub struct States(Arc<engine::Engine>);
 
 impl States {
-    /// The machines in this store, whose tasks call functions of `invoker`. Executions that a crash interrupted go on
+    /// The machines in this store, whose tasks call functions of `invoker` as far as `iam` lets the machines' roles. Executions that a crash interrupted go on
     /// after [`Self::resume`].
     ///
     /// # Errors
     ///
     /// If the store cannot be written.
-    pub fn new(store: Arc<Store>, invoker: Arc<dyn Invoker>) -> Result<Self, AwsError> {
-        Self::with_clock(store, invoker, Arc::new(SystemClock))
+    pub fn new(
+        store: Arc<Store>,
+        iam: Arc<Iam>,
+        invoker: Arc<dyn Invoker>,
+    ) -> Result<Self, AwsError> {
+        Self::with_clock(store, iam, invoker, Arc::new(SystemClock))
     }
 
     /// As [`Self::new`], with a clock for tests.
@@ -59,13 +64,14 @@ impl States {
     /// If the store cannot be written.
     pub fn with_clock(
         store: Arc<Store>,
+        iam: Arc<Iam>,
         invoker: Arc<dyn Invoker>,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, AwsError> {
         for schema in [revisions::SCHEMA, rows::SCHEMA, journal::SCHEMA] {
             store.schema(schema)?;
         }
-        Ok(Self(engine::Engine::new(store, invoker, clock)))
+        Ok(Self(engine::Engine::new(store, iam, invoker, clock)))
     }
 
     /// Goes on with the executions that have not ended, and forgets those that ended more than 90 days ago. Call this

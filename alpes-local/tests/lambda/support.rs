@@ -62,8 +62,15 @@ impl World {
         let store = Arc::new(Store::open(&root.join("data")).unwrap());
         let logs = Logs::new(store.clone()).unwrap();
         let endpoint = "http://127.0.0.1:4566".to_owned();
-        let lambda =
-            Lambda::with_chaos(store, logs.clone(), endpoint, pace, chaos.clone()).unwrap();
+        let lambda = Lambda::with_chaos(
+            store,
+            Arc::default(),
+            logs.clone(),
+            endpoint,
+            pace,
+            chaos.clone(),
+        )
+        .unwrap();
         Self {
             root,
             logs,

@@ -10,9 +10,10 @@ fn with_authorizer(authorizer: &Value) -> Fixture {
         "x-amazon-apigateway-authorizer": authorizer,
     });
     let fixture = Fixture::new(definition);
-    fixture
-        .functions
-        .answer("guard", &verdict("*/GET/orders/*"));
+    fixture.functions.answer(
+        "guard",
+        &verdict("arn:aws:execute-api:*:*:a1b2c3/*/GET/orders/*"),
+    );
     fixture
 }
 

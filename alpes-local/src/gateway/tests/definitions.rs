@@ -55,7 +55,7 @@ fn what_is_not_supported_is_refused_by_place() {
         (json!({}), "paths", "must be an object"),
     ];
     for (definition, place, part) in cases {
-        let gateway = Gateway::new(Arc::new(Functions::default()));
+        let gateway = Gateway::new(Arc::default(), Arc::new(Functions::default()));
         let error = gateway.put(spec(definition)).unwrap_err();
         assert_eq!(error.code, "BadRequestException");
         assert!(error.message.contains(place), "{error}");

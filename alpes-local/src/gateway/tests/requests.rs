@@ -1,4 +1,5 @@
 use super::*;
+use crate::iam::{ADMINISTRATOR_SECRET, signature};
 
 #[tokio::test]
 async fn the_event_is_that_of_a_rest_api() {
@@ -186,16 +187,19 @@ async fn methods_with_iam_take_signed_requests_only() {
     let fixture = Fixture::new(paths(&json!({"/": { "get": get }})));
     assert_eq!(fixture.get("/", &[]).await.status, 403);
     assert!(fixture.functions.events().is_empty());
-    let signature =
-        "AWS4-HMAC-SHA256 Credential=AK/20260131/us-east-1/execute-api/aws4_request, Signature=a";
+    let mut signed = request("GET", "/", &[("host", "api")], b"");
+    signature::sign(&mut signed, "AK", ADMINISTRATOR_SECRET, "execute-api");
+    let mut changed = signed.clone();
+    changed.body = Bytes::from_static(b"other");
+    let refused = fixture.send(changed).await;
+    assert_eq!(refused.status, 403);
     assert_eq!(
-        fixture
-            .get("/", &[("authorization", signature)])
-            .await
-            .status,
-        200
+        refused.header("x-amzn-errortype"),
+        "InvalidSignatureException"
     );
+    assert_eq!(fixture.send(signed).await.status, 200);
     let identity = &fixture.functions.last_event()["requestContext"]["identity"];
+    assert_eq!(identity["userArn"], "arn:aws:iam::000000000000:root");
     assert_eq!(identity["accessKey"], "AK");
 }
 

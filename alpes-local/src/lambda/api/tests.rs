@@ -20,7 +20,7 @@ impl Api {
     fn open(folder: PathBuf) -> Self {
         let store = Arc::new(Store::open(&folder).unwrap());
         let logs = Logs::new(store.clone()).unwrap();
-        let lambda = Lambda::new(store, logs, "http://127.0.0.1:1".into()).unwrap();
+        let lambda = Lambda::new(store, Arc::default(), logs, "http://127.0.0.1:1".into()).unwrap();
         Self { folder, lambda }
     }
 

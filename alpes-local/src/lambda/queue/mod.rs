@@ -28,6 +28,7 @@ use super::{
 use crate::{
     chaos::Kind,
     error::AwsError,
+    iam::{Acting, Denied},
     invoke::Invoked,
     names::{FunctionName, now_millis},
 };
@@ -228,8 +229,15 @@ async fn deliver(inner: &Inner, entry: &Entry, record: Record) -> bool {
     let Some(destinations) = inner.destinations().await else {
         return false;
     };
-    let delivered = destinations.deliver(&record.destination, record.document);
-    if let Err(error) = delivered.await {
+    let allowed = may_deliver(inner, entry, &record);
+    let delivered = match allowed {
+        Ok(()) => {
+            let delivered = destinations.deliver(&record.destination, record.document);
+            delivered.await
+        }
+        Err(denied) => Err(denied.error()),
+    };
+    if let Err(error) = delivered {
         inner.watch.tell(LambdaEvent::DestinationFailed {
             function: entry.function.clone(),
             request_id: entry.request_id.clone(),
@@ -239,4 +247,15 @@ async fn deliver(inner: &Inner, entry: &Entry, record: Record) -> bool {
         });
     }
     true
+}
+
+/// Checks that the function's role may send to a destination.
+fn may_deliver(inner: &Inner, entry: &Entry, record: &Record) -> Result<(), Denied> {
+    let Some(function) = inner.pool.function(&entry.function) else {
+        return Ok(());
+    };
+    let (role, session) = (&*function.spec.role_arn, &*entry.function);
+    let acting = Acting::Role { role, session };
+    let key = &record.document.object_key;
+    inner.iam.check_delivery(&acting, &record.destination, key)
 }

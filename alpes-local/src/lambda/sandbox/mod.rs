@@ -29,7 +29,7 @@ use super::{
     registry::Deployment,
     report,
 };
-use crate::http::Response;
+use crate::{http::Response, iam::Acting, lambda::spec::FunctionSpec, names::arn};
 
 /// A start that takes longer than this waits for something other than the processor, so the next start may begin.
 const LONG_START: Duration = Duration::from_secs(2);
@@ -91,9 +91,10 @@ impl Sandbox {
         let (logs, group) = (inner.logs.clone(), deployment.spec.log_group());
         let day = jiff::Timestamp::now().strftime("%Y/%m/%d");
         let stream = format!("{day}/[{LATEST}]{}", Uuid::new_v4().simple());
+        let is_kept = may_log(&inner, &deployment.spec, &group, &stream);
         Self {
             id: inner.pool.new_sandbox(),
-            output: Output::new(logs, group, stream),
+            output: Output::new(logs, group, stream, is_kept),
             inner,
             deployment,
             process: None,
@@ -184,4 +185,22 @@ impl Drop for Sandbox {
     fn drop(&mut self) {
         self.end_process();
     }
+}
+
+/// Whether the role of a function may write its log.
+fn may_log(inner: &Inner, spec: &FunctionSpec, group: &str, stream: &str) -> bool {
+    let acting = Acting::Role {
+        role: &spec.role_arn,
+        session: &spec.name,
+    };
+    let of_group = arn("logs", &format!("log-group:{group}:*"));
+    let of_stream = arn("logs", &format!("log-group:{group}:log-stream:{stream}"));
+    let is_new = !inner.logs.has(group).unwrap_or(true);
+    let group = is_new.then_some(("logs:CreateLogGroup", &of_group));
+    let needs = group.into_iter().chain([
+        ("logs:CreateLogStream", &of_group),
+        ("logs:PutLogEvents", &of_stream),
+    ]);
+    let mut needs = needs.map(|(action, on)| inner.iam.check(&acting, action, on));
+    needs.all(|allowed| allowed.is_ok())
 }

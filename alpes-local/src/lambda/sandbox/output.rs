@@ -22,6 +22,8 @@ pub(super) struct Output {
     logs: Arc<Logs>,
     group: String,
     stream: String,
+    /// False if the function's role may not write the log. As on AWS, the function runs without it then.
+    is_kept: bool,
     state: Mutex<State>,
 }
 
@@ -36,12 +38,14 @@ struct State {
 }
 
 impl Output {
-    pub(super) fn new(logs: Arc<Logs>, group: String, stream: String) -> Arc<Self> {
+    /// The log of a sandbox. `is_kept` is false if nothing of it goes to the group.
+    pub(super) fn new(logs: Arc<Logs>, group: String, stream: String, is_kept: bool) -> Arc<Self> {
         let state = Mutex::default();
         Arc::new(Self {
             logs,
             group,
             stream,
+            is_kept,
             state,
         })
     }
@@ -140,7 +144,9 @@ impl Output {
         }
         let now = now_millis();
         let events: Vec<_> = texts.iter().map(|text| (now, &**text)).collect();
-        let _ = self.logs.append_all(&self.group, &self.stream, &events);
+        if self.is_kept {
+            let _ = self.logs.append_all(&self.group, &self.stream, &events);
+        }
         for text in &texts {
             state.tail.extend_from_slice(text.as_bytes());
         }
@@ -196,7 +202,7 @@ mod tests {
     async fn a_process_that_prints_without_end_holds_nobody_up() {
         let folder = std::env::temp_dir().join(format!("alpes-output-{}", Uuid::new_v4()));
         let logs = Logs::new(Arc::new(Store::in_memory(&folder).unwrap())).unwrap();
-        let output = Output::new(logs, "g".into(), "s".into());
+        let output = Output::new(logs, "g".into(), "s".into(), true);
         let (reader, printer) = endless();
         output.attach(reader.try_clone().unwrap());
         let receiver = pipe::Receiver::from_owned_fd(reader.into()).unwrap();

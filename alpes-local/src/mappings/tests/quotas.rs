@@ -23,6 +23,7 @@ use crate::{
     invoke::{Invoked, Invoker},
     kinesis::Kinesis,
     mappings::{MappingSpec, Mappings, Polling, ShardInfo, StreamSource},
+    services::Behaviour,
     store::Store,
     throttling::Throttling,
     time::at_millis,
@@ -63,8 +64,8 @@ impl Invoker for Functions {
         panic!("mappings invoke synchronously")
     }
 
-    fn exists(&self, _: &str) -> bool {
-        true
+    fn role(&self, _: &str) -> Option<String> {
+        Some("arn:aws:iam::000000000000:role/any".to_owned())
     }
 }
 
@@ -175,14 +176,18 @@ async fn seen(mappings: usize) -> Seen {
         refused: Mutex::default(),
     });
     let functions = Arc::new(Functions::default());
+    let behaviour = Behaviour {
+        polling: Polling::WithinQuotas,
+        ..Behaviour::default()
+    };
     let all = Mappings::new(
         store,
+        Arc::default(),
         stream.clone(),
         Arc::<FakeQueue>::default(),
         functions.clone(),
         Arc::<FakeDestination>::default(),
-        Polling::WithinQuotas,
-        None,
+        &behaviour,
     )
     .unwrap();
     for number in 0..mappings {

@@ -9,6 +9,7 @@ use super::fakes::{FakeDestination, FakeFunction, FakeQueue, FakeStream};
 use crate::{
     chaos::Chaos,
     mappings::{MappingSpec, Mappings, Polling},
+    services::Behaviour,
     store::Store,
 };
 
@@ -69,10 +70,15 @@ impl World {
             let store = Arc::new(Store::open(&self.folder).unwrap());
             let (stream, queue) = (self.stream.clone(), self.queue.clone());
             let (function, destination) = (self.function.clone(), self.destination.clone());
-            let polling = Polling::EachSecond;
-            let chaos = self.chaos.clone();
+            let behaviour = Behaviour {
+                polling: Polling::EachSecond,
+                chaos: self.chaos.clone(),
+                ..Behaviour::default()
+            };
+            let iam = Arc::default();
             let mappings =
-                Mappings::new(store, stream, queue, function, destination, polling, chaos).unwrap();
+                Mappings::new(store, iam, stream, queue, function, destination, &behaviour)
+                    .unwrap();
             test(mappings).await
         })
     }
