@@ -495,3 +495,35 @@ fn the_repositorys_template_is_read_whole() {
             .any(|line| line.starts_with(alarms))
     );
 }
+
+#[test]
+fn the_role_that_sam_makes_may_send_to_the_functions_destinations() {
+    let template = r"
+Transform: AWS::Serverless-2016-10-31
+Resources:
+  Log: { Type: AWS::Kinesis::Stream, Properties: { Name: log, ShardCount: 1 } }
+  Bad: { Type: AWS::S3::Bucket, Properties: { BucketName: bad } }
+  Dead: { Type: AWS::SQS::Queue, Properties: { QueueName: dead } }
+  Ship:
+    Type: AWS::Serverless::Function
+    Properties:
+      Runtime: provided.al2023
+      Handler: bootstrap
+      CodeUri: ship.zip
+      DeadLetterQueue: { Type: SQS, TargetArn: !GetAtt Dead.Arn }
+      Events:
+        Log:
+          Type: Kinesis
+          Properties:
+            Stream: !GetAtt Log.Arn
+            StartingPosition: LATEST
+            DestinationConfig: { OnFailure: { Type: S3, Destination: !GetAtt Bad.Arn } }
+";
+    let plan = read(&[template], &[]).unwrap();
+    let statements = &plan.roles[0].policies[0].document["Statement"];
+    let expected = serde_json::json!([
+        {"Effect": "Allow", "Action": ["sqs:SendMessage"], "Resource": ["arn:aws:sqs:us-east-1:000000000000:dead"]},
+        {"Effect": "Allow", "Action": ["s3:PutObject", "s3:ListBucket"], "Resource": ["arn:aws:s3:::bad", "arn:aws:s3:::bad/*"]},
+    ]);
+    assert_eq!(*statements, expected);
+}

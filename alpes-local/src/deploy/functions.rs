@@ -130,7 +130,11 @@ pub(super) fn serverless(
         };
         draft.plan.aliases.extend(alias);
         draft.plan.functions.push(function);
-        events::add(set, &target, source, draft)
+        events::add(set, &target, source, draft)?;
+        if set.value("Role").is_none() {
+            policies::allow_destinations(&target.function, draft);
+        }
+        Ok(())
     })
 }
 

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use template::{Properties, TemplateError};
 
 use super::{
-    Policy, Role, documents,
+    Policy, Role, StreamMapping, documents,
     draft::{Draft, Source},
 };
 use crate::iam::managed;
@@ -126,6 +126,51 @@ fn add_policies(
         }
     }
     Ok(())
+}
+
+/// Lets the role that SAM makes for a function send to the function's destinations, as SAM does.
+pub(super) fn allow_destinations(function: &str, draft: &mut Draft) {
+    let plan = &mut draft.plan;
+    let mut functions = plan.functions.iter();
+    let Some(function) = functions.find(|known| known.name == function) else {
+        return;
+    };
+    let asynchronous = &function.asynchronous;
+    let of_function = [
+        &asynchronous.on_success,
+        &asynchronous.on_failure,
+        &asynchronous.dead_letter,
+    ];
+    let mappings = plan.stream_mappings.iter();
+    let of_function_too =
+        |mapping: &&StreamMapping| mapping.function.split(':').next() == Some(&function.name);
+    let of_mappings = mappings.filter(of_function_too);
+    let of_mappings = of_mappings.filter_map(|mapping| mapping.destination_arn.as_ref());
+    let all = of_function.into_iter().flatten().chain(of_mappings);
+    let statements: Vec<_> = all.filter_map(|arn| to_destination(arn)).collect();
+    let mut roles = plan.roles.iter_mut();
+    let role = roles.find(|role| role.arn == function.role_arn);
+    if let Some(role) = role.filter(|_| !statements.is_empty()) {
+        role.policies.push(Policy {
+            name: format!("{}Destinations", role.name),
+            document: json!({ "Statement": statements }),
+        });
+    }
+}
+
+/// The statement that lets a function send to a destination.
+fn to_destination(arn: &str) -> Option<Value> {
+    let (actions, resources) = match arn.split(':').nth(2)? {
+        "s3" => (
+            vec!["s3:PutObject", "s3:ListBucket"],
+            vec![arn.to_owned(), format!("{arn}/*")],
+        ),
+        "sqs" => (vec!["sqs:SendMessage"], vec![arn.to_owned()]),
+        "sns" => (vec!["sns:Publish"], vec![arn.to_owned()]),
+        "lambda" => (vec!["lambda:InvokeFunction"], vec![arn.to_owned()]),
+        _ => return None,
+    };
+    Some(json!({"Effect": "Allow", "Action": actions, "Resource": resources}))
 }
 
 /// The kind of an object in `Policies`.

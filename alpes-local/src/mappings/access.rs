@@ -22,8 +22,8 @@ const OF_STREAM: [&str; 5] = [
     "kinesis:GetShardIterator",
     "kinesis:ListShards",
 ];
-/// The actions on a stream and its consumer with enhanced fan-out.
-const OF_CONSUMER: [&str; 2] = ["kinesis:DescribeStreamConsumer", "kinesis:SubscribeToShard"];
+/// The action on a consumer with enhanced fan-out.
+const OF_CONSUMER: [&str; 1] = ["kinesis:SubscribeToShard"];
 /// The actions on a queue.
 const OF_QUEUE: [&str; 3] = [
     "sqs:DeleteMessage",
