@@ -428,9 +428,16 @@ impl Sagas {
                 note: note.clone(),
             },
         };
-        let mut attempt = 0;
+        let (mut attempt, mut sent): (_, Option<Vec<_>>) = (0, None);
         loop {
             let stored = self.load(id).await?;
+            if let (Some(stored), Some(sent)) = (&stored, &sent)
+                && stored.saga.log.starts_with(sent)
+            {
+                // The SDK repeats a write whose answer was lost, and the repetition finds the condition violated by the
+                // first write.
+                return Ok(Requested::Taken(stored.saga.clone()));
+            }
             // A saga that begins with the request is only undone, which needs no state machine.
             let Some(begun) = begun(self, id, stored.as_ref(), &inputs, false) else {
                 return Ok(Requested::Unknown);
@@ -450,6 +457,7 @@ impl Sagas {
                     _ => Requested::NotNow(saga),
                 });
             }
+            sent = Some(saga.log.clone());
             match self.save(stored.as_ref(), saga).await {
                 Ok(saved) => return Ok(Requested::Taken(saved.saga)),
                 Err(SaveError::Overtaken) if attempt < ATTEMPTS => {

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use alpes_saga::{
-    Definitions, Input, LoadError, Request, Requested, SagaId, Sagas, SaveError, Status, start,
-    transition,
+    Definitions, Entry, Input, LoadError, Request, Requested, SagaId, Sagas, SaveError, Status,
+    What, start, transition,
 };
 use futures::executor::block_on;
 use simulation::{Fault, Faults};
@@ -137,6 +137,65 @@ fn a_request_may_come_before_everything_else_and_says_whether_it_changes_anythin
     let resume = Request::Resume(None);
     let refused = block_on(sagas.request(ID, None, &resume)).unwrap();
     assert!(matches!(refused, Requested::NotNow(_)));
+}
+
+/// The saga after the answer to its outstanding command.
+async fn answered(sagas: Sagas, answer: alpes_saga::Answer) {
+    let stored = sagas.load(ID).await.unwrap().unwrap();
+    let command = stored.saga.outstanding.as_ref().unwrap().command;
+    let input = Input::Reply { command, answer };
+    let (saga, _) = transition(&definition(), &stored.saga, &input, sagas.now());
+    sagas.save(Some(&stored), saga).await.unwrap();
+}
+
+/// Makes a request that is written and whose answer is lost. Before the request looks again, another process gets
+/// `answer` for the saga.
+fn requested_meanwhile(
+    tables: &Arc<MemoryTables>,
+    request: &Request,
+    answer: alpes_saga::Answer,
+) -> Requested {
+    let other = sagas_over(tables.clone(), &Faults::none());
+    let meanwhile = Faults::meanwhile(2, Box::pin(answered(other, answer)));
+    let (world, _) = world(1);
+    let tables =
+        Faults::once(1, Fault::FailAfter).tables(Arc::new(meanwhile.tables(tables.clone())));
+    let sagas = Sagas::new(
+        Arc::new(tables),
+        Definitions::new(vec![definition()]),
+        world,
+    );
+    block_on(sagas.request(ID, None, request)).unwrap()
+}
+
+#[test]
+fn a_request_whose_answer_was_lost_is_taken_once_whatever_others_wrote_since() {
+    let tables: Arc<MemoryTables> = Arc::default();
+    let sagas = sagas_over(tables.clone(), &Faults::none());
+    block_on(sagas.save(None, begun(&sagas, ID))).unwrap();
+    let refused = || alpes_saga::Answer::Rejected("never".into());
+    let undone = alpes_saga::Answer::Events(vec![fact("Undone1", 2)]);
+
+    let cancelled = requested_meanwhile(&tables, &Request::Cancel("x".into()), refused());
+    let Requested::Taken(saga) = cancelled else {
+        panic!("{cancelled:?}")
+    };
+    assert_eq!(
+        saga.status,
+        Status::NeedsIntervention,
+        "as the other left it"
+    );
+
+    let resume = Request::Resume(Some("again".into()));
+    let resumed = requested_meanwhile(&tables, &resume, refused());
+    assert!(matches!(resumed, Requested::Taken(_)), "{resumed:?}");
+    let resumed = requested_meanwhile(&tables, &resume, undone);
+    let Requested::Taken(saga) = resumed else {
+        panic!("{resumed:?}")
+    };
+    assert_eq!(saga.status, Status::Compensated);
+    let resumptions = |entry: &&Entry| matches!(entry.what, What::Resumed { .. });
+    assert_eq!(saga.log.iter().filter(resumptions).count(), 2, "one each");
 }
 
 #[test]
