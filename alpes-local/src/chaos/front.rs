@@ -1,7 +1,7 @@
 //! What stands before the runtime and meddles with the calls of functions.
 //!
 //! The key of a function names it, so a call tells who made it. Calls of other keys, those of people and of tests, are
-//! left alone.
+//! answered honestly. But each record of Kinesis has one arrival time, which all readers see.
 //!
 //! - **Lost replies.** An answer 500 says nothing on whether the operation was done:
 //!   <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html>. The same holds for a
@@ -31,6 +31,7 @@ use crate::{
 
 /// A write conflicts only with transactions, so it is refused only if its table had one so lately.
 const LATELY: Duration = Duration::from_secs(10);
+const GET_RECORDS: &str = "Kinesis_20131202.GetRecords";
 const NO_MOUNTS: [Mount; 0] = [];
 
 /// A handler that passes requests on to the runtime, and is unkind to functions.
@@ -226,7 +227,12 @@ impl Front {
         if let Some(stale) = self.stale(call, place, &request) {
             return stale;
         }
-        let is_read = call.api == Api::Kinesis && call.operation == "GetRecords";
+        self.done(request).await
+    }
+
+    /// Has the operation done. A record has one arrival time, whoever reads it.
+    async fn done(&self, request: Request) -> Response {
+        let is_read = request.header("x-amz-target") == Some(GET_RECORDS);
         let answer = self.runtime.handle(request).await;
         if is_read {
             return super::parts::changed(answer, |answer| self.chaos.arrivals(answer)).await;
@@ -255,7 +261,7 @@ impl Handler for Front {
     async fn handle(&self, request: Request) -> Response {
         self.remember(&request);
         let Some(call) = Call::of(&request) else {
-            return self.runtime.handle(request).await;
+            return self.done(request).await;
         };
         let mut response = self.answer(&call, request).await;
         self.chaos.date(&call.function, &mut response);

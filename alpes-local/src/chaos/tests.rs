@@ -296,6 +296,37 @@ async fn a_record_that_failed_is_not_in_the_stream_and_the_others_are() {
     assert!(failures > 10, "{failures}");
 }
 
+#[tokio::test]
+async fn a_record_has_one_arrival_time_whoever_reads_it() {
+    let folder = Folder::new();
+    let (honest, chaos) = (Honest::new(&folder), folder.chaos(5));
+    let front = Front::new(chaos.clone(), honest.clone(), None);
+    let put = json!({"StreamName": "s", "PartitionKey": "k", "Data": "YQ=="});
+    honest.kinesis.call("PutRecord", put).unwrap();
+    let shard = honest.kinesis.topology("s").unwrap()[0].id.clone();
+    let from = json!({"StreamName": "s", "ShardId": shard, "ShardIteratorType": "TRIM_HORIZON"});
+    let from = honest.kinesis.call("GetShardIterator", from).unwrap();
+    let read = json!({"ShardIterator": from["ShardIterator"]});
+    let arrived = |answer: &Value| {
+        answer["Records"][0]["ApproximateArrivalTimestamp"]
+            .as_f64()
+            .unwrap()
+    };
+    let stored = honest.kinesis.call("GetRecords", read.clone()).unwrap();
+    let sequence = stored["Records"][0]["SequenceNumber"].as_str().unwrap();
+    // The mappings ask in milliseconds.
+    let millis = Duration::from_secs_f64(arrived(&stored)).as_millis();
+    let of_mappings = chaos.arrival(sequence, u64::try_from(millis).unwrap());
+    for key in [FUNCTION, "test"] {
+        let answer = front.handle(request(key, "Kinesis_20131202.GetRecords", &read));
+        let seen = Duration::from_secs_f64(arrived(&body(answer.await).await));
+        let apart = seen.abs_diff(Duration::from_millis(of_mappings));
+        assert!(apart < Duration::from_millis(2), "{key}: {seen:?}");
+        let wrong = seen.abs_diff(Duration::from_secs_f64(arrived(&stored)));
+        assert!(wrong > Duration::from_millis(9), "{key}: {wrong:?}");
+    }
+}
+
 #[test]
 fn a_late_replica_shows_an_earlier_state_and_then_catches_up() {
     let folder = Folder::new();
