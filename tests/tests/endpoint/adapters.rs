@@ -77,9 +77,7 @@ fn topics_with_an_order_and_without_are_as_the_port_says() {
         }
         let mut heard = listener.hear(published.len());
         heard.extend(listener.rest());
-        for notices in [&mut heard, &mut published] {
-            notices.sort_by(|one, other| one.attributes.cmp(&other.attributes));
-        }
+        let [heard, published] = [heard, published].map(|notices| listener.counted(notices));
         assert_eq!(heard, published, "ordered: {ordered}");
     }
 }

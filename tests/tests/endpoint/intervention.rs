@@ -2,7 +2,8 @@
 
 use alpes_saga::Status;
 use e2e::{
-    Answer, Booked, Falla, Outcome, Stack, at_its_own_time, flights, nobody, sample, story, unique,
+    Answer, Booked, Falla, Outcome, Stack, at_its_own_time, eventually, flights, nobody, sample,
+    story, unique,
 };
 use serde_json::{Value, json};
 
@@ -40,6 +41,14 @@ fn resume(stack: &Stack, booked: Booked, body: &Value) -> Answer {
     stack.api.send(&path, body)
 }
 
+/// Waits until the list of sagas that wait for a person shows this saga, or no longer shows it. The list is an index, so
+/// it may be a moment late.
+fn listed(stack: &Stack, booked: Booked, wanted: bool) {
+    eventually("the list of sagas is up to date", || {
+        (is_listed(stack, booked) == wanted).then_some(())
+    });
+}
+
 /// True if the list of sagas that wait for a person shows this saga.
 fn is_listed(stack: &Stack, booked: Booked) -> bool {
     let mut after = String::new();
@@ -64,7 +73,7 @@ fn is_listed(stack: &Stack, booked: Booked) -> bool {
 fn an_undoing_that_is_refused_waits_and_goes_on_when_it_is_resumed() {
     let stack = Stack::from_env();
     let booked = stuck(&stack, "falla");
-    assert!(is_listed(&stack, booked));
+    listed(&stack, booked, true);
     let again = json!({ "nota": "otra vez" });
     resume(&stack, booked, &again).accepted();
     assert_eq!(stack.outcomes(&[booked]), [STUCK], "it is refused still");
@@ -77,7 +86,7 @@ fn an_undoing_that_is_refused_waits_and_goes_on_when_it_is_resumed() {
     let answer = resume(&stack, booked, &json!({})).accepted();
     assert_eq!(answer["id_correlacion"], booked.saga.to_string());
     assert_eq!(stack.outcome(booked), Outcome::REFUNDED);
-    assert!(!is_listed(&stack, booked));
+    listed(&stack, booked, false);
     let story = story(&stack.saga(booked));
     let resumed = story.iter().filter(|line| line.starts_with("Reanudada"));
     assert_eq!(
@@ -91,7 +100,7 @@ fn an_undoing_that_is_refused_waits_and_goes_on_when_it_is_resumed() {
 fn an_undoing_that_nobody_answers_is_given_up_and_a_person_does_it() {
     let stack = Stack::from_env();
     let booked = stuck(&stack, "error");
-    assert!(is_listed(&stack, booked));
+    listed(&stack, booked, true);
     let saga = stack.saga(booked);
     let given_up = saga["log"].as_array().unwrap().iter();
     let given_up: Vec<_> = given_up

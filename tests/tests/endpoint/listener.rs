@@ -18,6 +18,7 @@ pub(crate) struct Listener<'a> {
     sqs: Sqs,
     queue: String,
     subscription: String,
+    may_repeat: bool,
 }
 
 impl<'a> Listener<'a> {
@@ -31,17 +32,28 @@ impl<'a> Listener<'a> {
             sqs,
             queue,
             subscription,
+            may_repeat: stack.is_unkind() && !is_ordered(topic),
         }
     }
 
-    /// Waits for this many messages.
+    /// Waits for this many different messages.
     pub(crate) fn hear(&self, count: usize) -> Vec<Notice> {
         let mut heard = vec![];
         eventually(&format!("{count} messages arrive"), || {
             heard.extend(self.stack.wait(receive(&self.sqs, &self.queue)));
-            (heard.len() >= count).then_some(())
+            (self.counted(heard.clone()).len() >= count).then_some(())
         });
         heard
+    }
+
+    /// The notices by their attributes. On an unkind stack, a topic without an order and its queue may deliver a message
+    /// twice, so that copies do not count.
+    pub(crate) fn counted(&self, mut notices: Vec<Notice>) -> Vec<Notice> {
+        notices.sort_by(|one, other| one.attributes.cmp(&other.attributes));
+        if self.may_repeat {
+            notices.dedup();
+        }
+        notices
     }
 
     /// The messages that are in the queue now.
@@ -103,8 +115,13 @@ fn name(ordered: bool) -> String {
     format!("{}{end}", unique("avisos"))
 }
 
+/// True if this is the name or the ARN of a FIFO topic.
+fn is_ordered(topic: &str) -> bool {
+    topic.strip_suffix(".fifo").is_some()
+}
+
 async fn subscribe(sns: &Sns, sqs: &Sqs, topic: &str, filter: Option<&Value>) -> (String, String) {
-    let ordered = topic.strip_suffix(".fifo").is_some();
+    let ordered = is_ordered(topic);
     let mut create = sqs.create_queue().queue_name(name(ordered));
     if ordered {
         create = create.attributes(QueueAttributeName::FifoQueue, "true");
