@@ -5,6 +5,7 @@ use std::process::Command;
 
 use command_line::Words;
 
+use crate::chaos;
 use crate::deploy::{Deployment, Stack};
 use crate::failure::{Result, fail};
 use crate::local_runtime::{self, Life, Runtime, free_port};
@@ -31,6 +32,9 @@ pub fn test(workspace: &Workspace, words: &Words) -> Result<()> {
         let built = for_local_runtime(workspace, &workspace.functions()?)?;
         return crash(workspace, &built);
     }
+    if words.flag("--chaos") {
+        return chaos::of_words(workspace, words);
+    }
     let quick = words.flag("--quick");
     if !quick {
         // Python is needed only after everything has been compiled, so a missing Python is reported before that.
@@ -52,6 +56,7 @@ pub fn test(workspace: &Workspace, words: &Words) -> Result<()> {
         })?;
         let built = for_local_runtime(workspace, &workspace.functions()?)?;
         crash(workspace, &built)?;
+        chaos::some_seeds(workspace, &built)?;
         benchmark(workspace)?;
     }
     Ok(())
@@ -66,7 +71,10 @@ fn cargo_step(workspace: &Workspace, name: &str, arguments: &[&str]) -> Result<(
 /// Runs some test programs. The whole workspace is selected, since cargo would compile dependencies again for a part of
 /// it, with other features.
 fn tests(workspace: &Workspace, programs: &[&str], options: &[&str]) -> Command {
-    let mut tests = command(cargo(), &["test", "--quiet", "--workspace"]);
+    let mut tests = command(
+        cargo(),
+        &["test", "--quiet", "--no-fail-fast", "--workspace"],
+    );
     tests.args(programs.iter().flat_map(|name| ["--test", name]));
     tests.arg("--").args(options);
     tests.current_dir(&workspace.root);
@@ -216,8 +224,7 @@ fn local_runtime_rules(workspace: &Workspace) -> Result<()> {
 fn end_to_end(workspace: &Workspace) -> Result<()> {
     let built = for_local_runtime(workspace, &workspace.functions()?)?;
     on_own_runtime(workspace, "test", free_port()?, &built, |_, target| {
-        let name = "end to end, on the local runtime";
-        e2e(workspace, target, name, THREADS_HERE)
+        e2e_here(workspace, target, "end to end, on the local runtime")
     })?;
     documents(workspace)
 }
@@ -261,6 +268,18 @@ pub fn on_own_runtime(
     built: &Built,
     work: impl FnOnce(&Runtime<'_>, &Target) -> Result<()>,
 ) -> Result<()> {
+    on_own_runtime_with(workspace, name, port, built, None, work)
+}
+
+/// As [`on_own_runtime`], with the seed of chaos, if the runtime is to be unkind.
+pub fn on_own_runtime_with(
+    workspace: &Workspace,
+    name: &str,
+    port: u16,
+    built: &Built,
+    chaos: Option<&str>,
+    work: impl FnOnce(&Runtime<'_>, &Target) -> Result<()>,
+) -> Result<()> {
     let endpoint = Endpoint::local(port);
     let folder = workspace
         .local()
@@ -271,7 +290,8 @@ pub fn on_own_runtime(
         folder: &folder,
         built,
         data: &folder.join("data"),
-        chaos: None,
+        chaos,
+        quotas: None,
     };
     let stack = Stack {
         endpoint: &endpoint,
@@ -336,6 +356,11 @@ const THREADS_HERE: &str = "8";
 /// How many end-to-end tests run at a time on other runtimes. LocalStack answers about a hundred calls a second, and
 /// functions that wait for it exceed their timeouts.
 const THREADS_ELSEWHERE: &str = "4";
+
+/// Runs the end-to-end tests on a local runtime.
+pub fn e2e_here(workspace: &Workspace, target: &Target, name: &str) -> Result<()> {
+    e2e(workspace, target, name, THREADS_HERE)
+}
 
 fn e2e(workspace: &Workspace, target: &Target, name: &str, threads: &str) -> Result<()> {
     step(name, || {

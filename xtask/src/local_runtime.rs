@@ -76,6 +76,8 @@ pub struct Runtime<'a> {
     pub data: &'a Path,
     /// The seed of the unkind choices, if the runtime is to make them.
     pub chaos: Option<&'a str>,
+    /// Whose quotas the runtime enforces, if any: `aws`.
+    pub quotas: Option<&'a str>,
 }
 
 impl Runtime<'_> {
@@ -166,6 +168,9 @@ impl Runtime<'_> {
         }
         if let Some(seed) = self.chaos {
             program.args(["--chaos", seed]);
+        }
+        if let Some(set) = self.quotas {
+            program.args(["--quotas", set]);
         }
         if life == Life::WithUs {
             program.arg("--until-stdin-ends");

@@ -7,6 +7,7 @@
 extern crate command_line;
 
 mod bench;
+mod chaos;
 mod demo;
 mod deploy;
 mod failure;

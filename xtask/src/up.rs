@@ -69,7 +69,7 @@ pub fn up(workspace: &Workspace, words: &Words) -> Result<Target> {
     };
     let before = Target::meant(workspace)?;
     let target = match kind {
-        Kind::Local => local_up(workspace, &stack, words.value("--chaos"))?,
+        Kind::Local => local_up(workspace, &stack, words)?,
         Kind::Docker | Kind::Endpoint => {
             let zips = package(workspace, build, &workspace.functions()?)?;
             if ended_by == "docker" {
@@ -93,13 +93,14 @@ pub fn up(workspace: &Workspace, words: &Words) -> Result<Target> {
 }
 
 /// Starts the local runtime, which deploys the template, or has a running one deploy what has changed.
-fn local_up(workspace: &Workspace, stack: &Stack<'_>, chaos: Option<&str>) -> Result<Target> {
+fn local_up(workspace: &Workspace, stack: &Stack<'_>, words: &Words) -> Result<Target> {
     let runtime = Runtime {
         endpoint: stack.endpoint,
         folder: stack.folder,
         built: &for_local_runtime(workspace, &workspace.functions()?)?,
         data: &data_folder(workspace, stack.endpoint),
-        chaos,
+        chaos: words.value("--chaos"),
+        quotas: words.value("--quotas"),
     };
     runtime.start(workspace, Life::Background)?;
     stack.target(&runtime.outputs()?)

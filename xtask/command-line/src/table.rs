@@ -298,6 +298,13 @@ const OF_UP: &[Opt] = &[
         "start the local runtime unkind: redeliveries, throttles, crashes",
         "kind",
     ),
+    option(
+        "--quotas",
+        "",
+        Check::OneOf(&["aws", "none"]),
+        "start the local runtime with AWS's quotas on partitions and shards",
+        "none",
+    ),
 ];
 
 const RULES_OF_UP: &[Rule] = &[
@@ -305,6 +312,8 @@ const RULES_OF_UP: &[Rule] = &[
     Rule::NotBoth("--on", "--endpoint"),
     Rule::NotBoth("--chaos", "--endpoint"),
     Rule::NotBoth("--chaos", "--on"),
+    Rule::NotBoth("--quotas", "--endpoint"),
+    Rule::NotBoth("--quotas", "--on"),
 ];
 
 /// The modes of sagas, as the API names them.
@@ -367,7 +376,8 @@ one that the bank declines, and one that is paid and finds no seat. The runtime 
         rules: RULES_OF_UP,
         details: "\
 The command prints the API's base URL. Commands use the runtime that was brought up last, unless --port N or --endpoint URL names
-another. If the local runtime is up already, the command only deploys to it, and the runtime keeps its data: to change --chaos, take it down first.",
+another. If the local runtime is up already, the command only deploys to it, and the runtime keeps its data: to change --chaos or --quotas, take it
+down first.",
         examples: &[
             "cargo xtask up --port 4570",
             "cargo xtask up --port 4570 --chaos 7",
@@ -715,8 +725,11 @@ unless NO_COLOR is set. The local runtime has the lines of an invocation once th
         arguments: &[],
         options: &[&[
             flag("--quick", "format, lints and tests that need no runtime"),
-            flag("--all", "also what takes too long for CI: a long search, the crash test, the benchmark's lints"),
+            flag("--all", "also what takes too long for CI: a long search, the crash test, chaos, the benchmark's lints"),
             flag("--crash", "only the test that kills the local runtime and functions, many times"),
+            flag("--chaos", "only the end-to-end tests, on local runtimes with chaos"),
+            option("--seeds", "N", from(1), "with --chaos: how many seeds", "1"),
+            option("--seed", "S", from(0), "with --chaos: the first seed", "1"),
             option(
                 "--endpoint",
                 "URL",
@@ -746,11 +759,17 @@ unless NO_COLOR is set. The local runtime has the lines of an invocation once th
             Rule::NotBoth("--crash", "--quick"),
             Rule::NotBoth("--crash", "--all"),
             Rule::NotBoth("--crash", "--endpoint"),
+            Rule::NotBoth("--chaos", "--quick"),
+            Rule::NotBoth("--chaos", "--all"),
+            Rule::NotBoth("--chaos", "--crash"),
+            Rule::NotBoth("--chaos", "--endpoint"),
+            Rule::Needs("--seeds", "--chaos", None),
+            Rule::Needs("--seed", "--chaos", None),
             Rule::Needs("--build", "--endpoint", None),
             Rule::Needs("--arch", "--build", Some("lambda")),
         ],
         details: "",
-        examples: &["cargo xtask test --quick"],
+        examples: &["cargo xtask test --quick", "cargo xtask test --chaos --seeds 20"],
         takes: "--quick: 12 minutes the first time on two cores; all of it: 25 minutes, 8 GB in target, 470 MB in .local",
     },
     Command {
