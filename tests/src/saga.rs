@@ -7,7 +7,7 @@ use std::{
 };
 
 use alpes_messages::{Event, StreamId};
-use alpes_saga::{Saga, SagaId, Sagas, Status};
+use alpes_saga::{Direction, Entry, Saga, SagaId, Sagas, Status, What};
 use events::{GDS, IdReserva, VUELOS};
 use gds::inventory::{self, Inventory, Vuelo};
 use pagos::simulador::{self, Tipo};
@@ -203,6 +203,32 @@ impl Stack {
             self.tick();
             std::thread::sleep(pause);
         }
+    }
+
+    /// Asserts that a reservation ended as it must. On an unkind stack, a step may get no answer at any of its attempts:
+    /// its saga's log tells so, and everything is undone then.
+    pub fn must_be(&self, booked: Booked, outcome: Outcome, expected: Outcome) {
+        if outcome != expected && self.gave_up(booked) {
+            let undone = [Outcome::REFUNDED, Outcome::NOT_CHARGED];
+            assert!(undone.contains(&outcome), "{booked:?}: {outcome:?}");
+            return;
+        }
+        assert_eq!(outcome, expected, "{booked:?}");
+    }
+
+    /// True if the stack is unkind, and a step of this saga got no answer at any of its attempts.
+    pub fn gave_up(&self, booked: Booked) -> bool {
+        let timed_out = |entry: &Entry| {
+            let What::TimedOut { direction, .. } = entry.what else {
+                return false;
+            };
+            direction == Direction::Do
+        };
+        self.is_unkind()
+            && self
+                .look(&[booked.saga])
+                .iter()
+                .any(|saga| saga.log.iter().any(timed_out))
     }
 
     /// Reads these sagas. Sagas that have not begun are left out.
