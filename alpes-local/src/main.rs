@@ -18,8 +18,13 @@ fn main() -> ExitCode {
         println!("{USAGE}");
         return ExitCode::SUCCESS;
     }
-    if let Some(("permissions", rest)) = words.split_first().map(|(word, rest)| (&**word, rest)) {
-        return match permissions(rest) {
+    let printed = match words.split_first().map(|(word, rest)| (&**word, rest)) {
+        Some(("permissions", rest)) => Some(permissions(rest)),
+        Some(("template", rest)) => Some(template(rest)),
+        _ => None,
+    };
+    if let Some(printed) = printed {
+        return match printed {
             Ok(text) => {
                 print!("{text}");
                 ExitCode::SUCCESS
@@ -44,6 +49,17 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// A template in JSON. `words` are those after `template`.
+fn template(words: &[String]) -> Result<String, String> {
+    let [file] = words else {
+        return Err("template needs one FILE. See alpes-local --help.".to_owned());
+    };
+    let wrong = |error: &dyn std::fmt::Display| format!("{file}: {error}");
+    let text = std::fs::read_to_string(file).map_err(|error| wrong(&error))?;
+    let template = template::in_json(&text).map_err(|error| wrong(&error))?;
+    Ok(format!("{template:#}\n"))
 }
 
 fn run(options: Options) -> Result<(), String> {

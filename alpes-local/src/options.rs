@@ -11,6 +11,8 @@ Runs the Lambda functions of CloudFormation templates on this machine, with the 
   alpes-local up --template FILE … --artifacts DIR [options]
   alpes-local permissions [--port N] [--least]
                          tell which permissions of roles nobody used and what was refused, and print the least policies
+  alpes-local template FILE
+                         print a template in JSON as it is written, with aliases of YAML expanded, for programs that change it
 
   --template FILE        a SAM or CloudFormation template; may be repeated, and the templates are deployed in order
   --artifacts DIR        the functions' code: for CodeUri NAME.zip the zip of this name, or the folder NAME with a bootstrap

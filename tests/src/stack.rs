@@ -347,6 +347,39 @@ impl Stack {
     }
 }
 
+/// The target of a request to `CloudWatch` Logs.
+const FILTER_LOG_EVENTS: (&str, &str) = ("X-Amz-Target", "Logs_20140328.FilterLogEvents");
+
+impl Stack {
+    /// Waits until the log of a function has an event. On AWS, nothing is asked, as in [`Self::invoke`].
+    pub fn must_log(&self, function: &str) {
+        let Ok(endpoint) = env::var("AWS_ENDPOINT_URL") else {
+            return;
+        };
+        let group = format!("/aws/lambda/{}-{function}", setting("ALPES_STACK"));
+        let question = json!({ "logGroupName": group, "limit": 1 }).to_string();
+        // An emulator reads the service from this header, and checks no signature.
+        let signed = format!(
+            "AWS4-HMAC-SHA256 Credential={}/20260101/{}/logs/aws4_request, SignedHeaders=host, Signature=none",
+            setting("AWS_ACCESS_KEY_ID"),
+            setting("AWS_REGION"),
+        );
+        let headers = [
+            ("Content-Type", "application/x-amz-json-1.1"),
+            ("Authorization", &signed),
+            FILTER_LOG_EVENTS,
+        ];
+        eventually(&format!("an event in {group}"), || {
+            let answer = self.api.post(&endpoint, question.as_bytes(), &headers);
+            let found = answer.expect(200);
+            found["events"]
+                .as_array()
+                .filter(|events| !events.is_empty())?;
+            Some(())
+        });
+    }
+}
+
 /// The id of the reservation in the answer that accepted it.
 pub fn reservation(answer: &Answer) -> IdReserva {
     let made = answer.expect(202);

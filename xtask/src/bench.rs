@@ -12,8 +12,9 @@ use serde_json::{Value, json};
 
 use crate::failure::{Explain, Result, fail};
 use crate::functions::samples;
-use crate::gate::on_own_runtime;
+use crate::gate::tests;
 use crate::local_runtime::{free_port, must_be_free};
+use crate::own_runtime::OwnRuntime;
 use crate::package::{Built, LOCAL_RUNTIME, RELEASE, cargo, cargo_build, program};
 use crate::progress::{note, step};
 use crate::runtime_env::{Endpoint, Target, port};
@@ -30,6 +31,9 @@ const SAMPLES: [&str; 2] = ["crear_reserva", "reserva"];
 /// time of its start does not matter.
 const ON_DEMAND: &str = "rebuilder";
 
+/// The plot of a steady load.
+const SOAK: &str = "docs/soak.svg";
+
 struct Measured {
     name: String,
     binary: PathBuf,
@@ -45,13 +49,30 @@ pub fn bench(workspace: &Workspace, words: &Words) -> Result<()> {
     }
     install(workspace, Set::Gate)?;
     let (built, measured) = build(workspace)?;
-    let program = build_bench(workspace)?;
-
     let port = port.map_or_else(free_port, Ok)?;
-    on_own_runtime(workspace, "bench", port, &built, |_, target| {
+    if let Some(minutes) = words.value("--soak") {
+        return soak(workspace, port, &built, minutes);
+    }
+    let program = build_bench(workspace)?;
+    OwnRuntime::new("bench", port, &built).run(workspace, |_, target| {
         measure(workspace, &program, target, &measured, quick)
     })?;
     note("written: docs/benchmarks.md and .local/bench.json");
+    Ok(())
+}
+
+/// Runs the release builds under a steady load for some minutes, and draws memory, latency and disk.
+fn soak(workspace: &Workspace, port: u16, built: &Built, minutes: &str) -> Result<()> {
+    let plot = workspace.path(SOAK);
+    OwnRuntime::new("soak", port, built).run(workspace, |_, target| {
+        step("a steady load", || {
+            run(tests(workspace, &["soak"], &["--ignored", "--nocapture"])
+                .env("ALPES_SOAK_MINUTES", minutes)
+                .env("ALPES_SOAK_PLOT", &plot)
+                .envs(target.variables.iter().cloned()))
+        })
+    })?;
+    note(&format!("written: {SOAK}"));
     Ok(())
 }
 

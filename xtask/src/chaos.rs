@@ -6,9 +6,10 @@ use std::collections::BTreeMap;
 use command_line::Words;
 
 use crate::failure::{Explain, Result, fail};
-use crate::gate::{e2e_here, on_own_runtime_with};
+use crate::gate::e2e_here;
 use crate::http::request;
 use crate::local_runtime::{Runtime, free_port};
+use crate::own_runtime::OwnRuntime;
 use crate::package::{Built, for_local_runtime};
 use crate::progress::note;
 use crate::workspace::Workspace;
@@ -59,23 +60,19 @@ fn repeated(seed: u64) -> String {
 
 fn one_seed(workspace: &Workspace, built: &Built, seed: u64) -> Result<()> {
     let (name, text) = (format!("chaos-{seed}"), seed.to_string());
-    let port = free_port()?;
-    on_own_runtime_with(
-        workspace,
-        &name,
-        port,
-        built,
-        Some(&text),
-        |runtime, target| {
-            let name = format!("end to end, with chaos of seed {seed}");
-            let result = e2e_here(workspace, target, &name);
-            // A runtime that does not answer any more has failed the tests too, so their result counts.
-            if let Ok(acts) = acts(runtime) {
-                note(&format!("chaos of seed {seed}: {acts}"));
-            }
-            result
-        },
-    )
+    let own = OwnRuntime {
+        chaos: Some(&text),
+        ..OwnRuntime::new(&name, free_port()?, built)
+    };
+    own.run(workspace, |runtime, target| {
+        let name = format!("end to end, with chaos of seed {seed}");
+        let result = e2e_here(workspace, target, &name);
+        // A runtime that does not answer any more has failed the tests too, so their result counts.
+        if let Ok(acts) = acts(runtime) {
+            note(&format!("chaos of seed {seed}: {acts}"));
+        }
+        result
+    })
 }
 
 /// The acts of a runtime's chaos, in words.

@@ -7,12 +7,14 @@ use command_line::Words;
 
 use crate::chaos;
 use crate::deploy::{Deployment, Stack};
-use crate::failure::{Result, fail};
-use crate::local_runtime::{self, Life, Runtime, free_port};
+use crate::failure::Result;
+use crate::grants;
+use crate::local_runtime::{Life, free_port};
 use crate::npm;
+use crate::own_runtime::OwnRuntime;
 use crate::package::{Arch, Build, Built, cargo, for_local_runtime, package, tool_path};
 use crate::progress::{note, step};
-use crate::runtime_env::{Endpoint, STACK, Target};
+use crate::runtime_env::{Endpoint, Target};
 use crate::shell::{capture, command, output, run};
 use crate::simulate;
 use crate::tools::{Set, check_python, install};
@@ -34,6 +36,9 @@ pub fn test(workspace: &Workspace, words: &Words) -> Result<()> {
     }
     if words.flag("--chaos") {
         return chaos::of_words(workspace, words);
+    }
+    if words.flag("--permissions") {
+        return grants::taken_out(workspace, words);
     }
     let quick = words.flag("--quick");
     if !quick {
@@ -70,7 +75,7 @@ fn cargo_step(workspace: &Workspace, name: &str, arguments: &[&str]) -> Result<(
 
 /// Runs some test programs. The whole workspace is selected, since cargo would compile dependencies again for a part of
 /// it, with other features.
-fn tests(workspace: &Workspace, programs: &[&str], options: &[&str]) -> Command {
+pub fn tests(workspace: &Workspace, programs: &[&str], options: &[&str]) -> Command {
     let mut tests = command(
         cargo(),
         &["test", "--quiet", "--no-fail-fast", "--workspace"],
@@ -223,31 +228,28 @@ fn local_runtime_rules(workspace: &Workspace) -> Result<()> {
 /// Runs the end-to-end tests on a local runtime that this step starts and stops.
 fn end_to_end(workspace: &Workspace) -> Result<()> {
     let built = for_local_runtime(workspace, &workspace.functions()?)?;
-    on_own_runtime(workspace, "test", free_port()?, &built, |_, target| {
-        e2e_here(workspace, target, "end to end, on the local runtime")
+    OwnRuntime::new("test", free_port()?, &built).run(workspace, |runtime, target| {
+        e2e_here(workspace, target, "end to end, on the local runtime")?;
+        step("every permission is used, or explained", || {
+            grants::all_accounted_for(workspace, runtime.endpoint)
+        })
     })?;
     documents(workspace)
 }
 
 /// Runs the test that kills its local runtime and starts it again, many times. The test gets the runtime's command line.
 fn crash(workspace: &Workspace, built: &Built) -> Result<()> {
-    on_own_runtime(
-        workspace,
-        "crash",
-        free_port()?,
-        built,
-        |runtime, target| {
-            step(
-                "end to end, with kill -9 of the local runtime and of functions",
-                || {
-                    let words = runtime.words(workspace, Life::WithUs);
-                    run(tests(workspace, &["crash"], &["--ignored"])
-                        .env("ALPES_LOCAL_RUNTIME", words)
-                        .envs(target.variables.iter().cloned()))
-                },
-            )
-        },
-    )
+    OwnRuntime::new("crash", free_port()?, built).run(workspace, |runtime, target| {
+        step(
+            "end to end, with kill -9 of the local runtime and of functions",
+            || {
+                let words = runtime.words(workspace, Life::WithUs);
+                run(tests(workspace, &["crash"], &["--ignored"])
+                    .env("ALPES_LOCAL_RUNTIME", words)
+                    .envs(target.variables.iter().cloned()))
+            },
+        )
+    })
 }
 
 /// Runs the commands of the README, the guides and the tutorials as written, each document on a local runtime that it
@@ -257,64 +259,6 @@ fn documents(workspace: &Workspace) -> Result<()> {
     step("README, guides and tutorials, command by command", || {
         run(&mut tests(workspace, &["documents"], &["--ignored"]))
     })
-}
-
-/// Starts a local runtime from a build, does `work`, and stops the runtime. The runtime never outlives this
-/// process. Its folder, whose name begins with `name`, is kept only if something fails.
-pub fn on_own_runtime(
-    workspace: &Workspace,
-    name: &str,
-    port: u16,
-    built: &Built,
-    work: impl FnOnce(&Runtime<'_>, &Target) -> Result<()>,
-) -> Result<()> {
-    on_own_runtime_with(workspace, name, port, built, None, work)
-}
-
-/// As [`on_own_runtime`], with the seed of chaos, if the runtime is to be unkind.
-pub fn on_own_runtime_with(
-    workspace: &Workspace,
-    name: &str,
-    port: u16,
-    built: &Built,
-    chaos: Option<&str>,
-    work: impl FnOnce(&Runtime<'_>, &Target) -> Result<()>,
-) -> Result<()> {
-    let endpoint = Endpoint::local(port);
-    let folder = workspace
-        .local()
-        .join("run")
-        .join(format!("{name}-{}", endpoint.port));
-    let runtime = Runtime {
-        endpoint: &endpoint,
-        folder: &folder,
-        built,
-        data: &folder.join("data"),
-        chaos,
-        quotas: None,
-    };
-    let stack = Stack {
-        endpoint: &endpoint,
-        folder: &folder,
-        name: STACK,
-        environment: "local",
-        ended_by: "process",
-        build: Build::Host,
-    };
-    let process = runtime.start(workspace, Life::WithUs)?;
-    let outputs = runtime.outputs();
-    let result = outputs
-        .and_then(|outputs| stack.target(&outputs))
-        .and_then(|target| work(&runtime, &target));
-    local_runtime::stop(&folder)?;
-    drop(process);
-    match result {
-        Ok(()) => forget(workspace, folder),
-        Err(error) => fail(format!(
-            "{error} The runtime's log is kept: {}/log",
-            folder.display()
-        )),
-    }
 }
 
 /// Runs the end-to-end tests against a runtime that this tool did not start, in a stack that is deleted afterwards.

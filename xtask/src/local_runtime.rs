@@ -74,6 +74,8 @@ pub struct Runtime<'a> {
     pub built: &'a Built,
     /// The folder of the runtime's data. It outlives the runtime.
     pub data: &'a Path,
+    /// Another template than the project's own.
+    pub template: Option<&'a Path>,
     /// The seed of the unkind choices, if the runtime is to make them.
     pub chaos: Option<&'a str>,
     /// Whose quotas the runtime enforces, if any: `aws`.
@@ -159,7 +161,8 @@ impl Runtime<'_> {
     fn program(&self, workspace: &Workspace, life: Life) -> Command {
         let mut program = command(&self.built.runtime, &["up", "--stack", STACK]);
         program.arg("--template");
-        program.arg(workspace.path("infra/template.yaml"));
+        let own = workspace.path("infra/template.yaml");
+        program.arg(self.template.unwrap_or(&own));
         program.arg("--artifacts").arg(&self.built.functions);
         program.arg("--data").arg(self.data);
         program.args(["--port", &self.endpoint.port.to_string()]);

@@ -99,6 +99,7 @@ fn local_up(workspace: &Workspace, stack: &Stack<'_>, words: &Words) -> Result<T
         folder: stack.folder,
         built: &for_local_runtime(workspace, &workspace.functions()?)?,
         data: &data_folder(workspace, stack.endpoint),
+        template: None,
         chaos: words.value("--chaos"),
         quotas: words.value("--quotas"),
     };

@@ -4,10 +4,11 @@ use std::collections::VecDeque;
 
 use source_mapping::{Millis, PAYLOAD_LIMIT, Record, SequenceNumber, Settings};
 
-/// So many records beyond the checkpoint are in memory, if the settings need no more.
-const RECORDS: usize = 10_000;
+/// So many records beyond the checkpoint are in memory, if the settings need no more. A machine may have twice as many,
+/// and a runtime has a machine for each shard of each mapping.
+const RECORDS: usize = 1_000;
 /// So many bytes of records beyond the checkpoint are in memory, if the settings need no more.
-const BYTES: usize = 16 * 1024 * 1024;
+const BYTES: usize = 8 * 1024 * 1024;
 /// The size of the largest record, with its key.
 const LARGEST: usize = 1024 * 1024 + 4 * 256;
 
@@ -141,17 +142,14 @@ mod tests {
     fn a_window_is_bounded_by_number_and_by_size_and_advances_with_the_checkpoint() {
         let settings = Settings::new(StartingPosition::TrimHorizon);
         let mut window = Window::new(None, &settings);
-        window.add(&records(1..=10_000, 1));
+        window.add(&records(1..=1_000, 1));
         assert_eq!(window.room(), None);
-        window.settle(4_000.into());
-        assert_eq!(window.room().unwrap().0, 4_000);
-        assert_eq!(
-            (window.len(), window.oldest()),
-            (6_000, Some(Millis(4_001)))
-        );
+        window.settle(400.into());
+        assert_eq!(window.room().unwrap().0, 400);
+        assert_eq!((window.len(), window.oldest()), (600, Some(Millis(401))));
 
         let mut window = Window::new(Some(7.into()), &settings);
-        window.add(&records(8..=23, 1024 * 1024));
+        window.add(&records(8..=15, 1024 * 1024));
         assert_eq!(
             window.room(),
             None,
@@ -160,7 +158,7 @@ mod tests {
         window.settle(8.into());
         window.settle(10.into());
         assert!(window.room().is_some());
-        assert_eq!(window.last(), Some(&23.into()));
+        assert_eq!(window.last(), Some(&15.into()));
         assert_eq!(window.settled(), Some(&10.into()));
     }
 
@@ -168,10 +166,10 @@ mod tests {
     fn a_machine_that_had_many_records_is_replaced() {
         let settings = Settings::new(StartingPosition::TrimHorizon);
         let mut window = Window::new(None, &settings);
-        for first in [1, 10_001] {
-            window.add(&records(first..=first + 9_999, 1));
+        for first in [1, 1_001] {
+            window.add(&records(first..=first + 999, 1));
             assert!(!window.wants_new_machine(), "records are unsettled");
-            window.settle((first + 9_999).into());
+            window.settle((first + 999).into());
         }
         assert_eq!(window.room(), None);
         assert!(window.wants_new_machine());

@@ -12,6 +12,7 @@ mod choreography;
 mod crash;
 mod deadline;
 mod engines;
+mod functions;
 mod health_and_docs;
 mod idempotency;
 mod intervention;

@@ -248,6 +248,7 @@ fn no_read_fails_or_goes_back_while_both_views_are_rebuilt_and_their_builder_die
         play.looks.load(Ordering::Relaxed)
     );
     assert!(made.len() > first.len() + 50);
+    stack.must_log("rebuilder");
 
     stack.at_rest(&made);
     fold::agree(&stack);

@@ -14,8 +14,8 @@ use crate::{logs::Logs, names::now_millis};
 const TAIL: usize = 4 * 1024;
 /// A longer line becomes several events.
 const LONGEST_LINE: usize = 256 * 1024;
-/// The bytes that are read at once: as many as a pipe holds.
-const CHUNK: usize = 64 * 1024;
+/// The bytes that are read at once. Each process has a buffer of this size.
+const CHUNK: usize = 8 * 1024;
 
 /// The log of one sandbox.
 pub(super) struct Output {

@@ -164,3 +164,13 @@ pub fn document(text: &str) -> Result<Value, TemplateError> {
     let value = node::Node::parse(text)?.to_value();
     value.ok_or_else(|| TemplateError::NotYaml("a document must have no tags".to_owned()))
 }
+
+/// A template in JSON, as it is written: aliases of YAML are expanded, and functions have their long form. Nothing is
+/// resolved.
+///
+/// # Errors
+///
+/// [`TemplateError::NotYaml`] if the text is not one document of YAML or JSON.
+pub fn in_json(text: &str) -> Result<Value, TemplateError> {
+    Ok(node::Node::parse(text)?.in_json())
+}

@@ -1,7 +1,7 @@
 //! YAML with the line of each value, since errors name lines.
 
 use saphyr::{LoadableYamlNode, MarkedYaml, Scalar, YamlData};
-use serde_json::{Map, Number, Value};
+use serde_json::{Number, Value, json};
 
 use crate::{TemplateError, error::At};
 
@@ -132,23 +132,43 @@ impl Node {
 
     /// The value in JSON. Only a value without functions in tag form has one.
     pub fn to_value(&self) -> Option<Value> {
-        Some(match &self.data {
+        (!self.has_tags()).then(|| self.in_json())
+    }
+
+    fn has_tags(&self) -> bool {
+        match &self.data {
+            Data::Tagged(..) => true,
+            Data::List(items) => items.iter().any(Self::has_tags),
+            Data::Map(entries) => entries.iter().any(|entry| entry.value.has_tags()),
+            _ => false,
+        }
+    }
+
+    /// The value in JSON, with functions in their long form.
+    pub fn in_json(&self) -> Value {
+        match &self.data {
             Data::NoValue | Data::Null => Value::Null,
             Data::Bool(truth) => (*truth).into(),
             Data::Number(number) => number.clone().into(),
             Data::Text(text) => text.clone().into(),
-            Data::List(items) => items
-                .iter()
-                .map(Self::to_value)
-                .collect::<Option<Value>>()?,
+            Data::List(items) => items.iter().map(Self::in_json).collect(),
             Data::Map(entries) => {
-                let pairs = entries
-                    .iter()
-                    .map(|entry| Some((entry.key.clone(), entry.value.to_value()?)));
-                Value::Object(pairs.collect::<Option<Map<_, _>>>()?)
+                let pairs = entries.iter();
+                let pairs = pairs.map(|entry| (entry.key.clone(), entry.value.in_json()));
+                Value::Object(pairs.collect())
             }
-            Data::Tagged(..) => return None,
-        })
+            Data::Tagged(function, argument) => {
+                let name = match function.as_str() {
+                    "Ref" | "Condition" => function.clone(),
+                    function => format!("Fn::{function}"),
+                };
+                let argument = match argument.as_text().and_then(|text| text.split_once('.')) {
+                    Some((id, attribute)) if function == "GetAtt" => json!([id, attribute]),
+                    _ => argument.in_json(),
+                };
+                json!({ name: argument })
+            }
+        }
     }
 }
 

@@ -342,3 +342,35 @@ fn a_property_that_nobody_asks_for_is_refused() {
         "line 6: A.Parts is not supported"
     );
 }
+
+#[test]
+fn a_template_in_json_is_the_same_template() {
+    let yaml = "
+Parameters: { Largo: { Type: Number, Default: 20 }, Si: { Type: String, Default: 'true' } }
+Conditions:
+  ConColas: !And [!Equals [!Ref Si, 'true'], !Condition ConMas]
+  ConMas: !Not [!Equals [!Ref Si, maybe]]
+Resources:
+  Cola:
+    Type: AWS::SQS::Queue
+    Condition: ConColas
+    Properties: &igual { QueueName: !Sub '${AWS::StackName}-a', DelaySeconds: !Ref Largo }
+  Otra:
+    Type: AWS::SQS::Queue
+    Properties:
+      QueueName: b
+      Tags: [{ Key: de, Value: !GetAtt Cola.Arn }, !If [ConColas, { Key: x, Value: y }, !Ref AWS::NoValue]]
+      RedrivePolicy: *igual
+";
+    let json = template::in_json(yaml).unwrap();
+    let tags = &json["Resources"]["Otra"]["Properties"]["Tags"];
+    assert_eq!(tags[0]["Value"], json!({"Fn::GetAtt": ["Cola", "Arn"]}));
+    let of = |text: &str| {
+        let resources = Template::of(text, &Stack::new("shop"), &[])
+            .unwrap()
+            .resources;
+        let told = resources.into_iter().map(|one| (one.id, one.properties));
+        told.collect::<std::collections::BTreeMap<_, _>>()
+    };
+    assert_eq!(of(&json.to_string()), of(yaml));
+}
