@@ -21,8 +21,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use alpes_messages::Problem;
 use alpes_saga::Status;
 use api::ROUTES;
+use events::kinds;
 use http_testing::{Description, Operation, sample};
 use serde_json::{Value, json};
 use support::fixture;
@@ -344,4 +346,19 @@ fn what_is_not_a_request_does_not_fit() {
             assert!(!validator.is_valid(&body), "{schema}: {body}");
         }
     }
+}
+
+/// The gateway answers with the API's own problems where a client can do the same about them.
+#[test]
+fn the_gateways_problems_are_those_of_the_catalogue() {
+    let template = fs::read_to_string(infra("template.yaml")).unwrap();
+    let texts = template.lines().filter_map(|line| {
+        let (_, text) = line.split_once("'{\"type\":\"urn:")?;
+        Some(format!("{{\"type\":\"urn:{}", text.strip_suffix('\'')?))
+    });
+    let found: BTreeSet<String> = texts
+        .map(|text| serde_json::from_str::<Value>(&text).unwrap().to_string())
+        .collect();
+    let known = [kinds::NOT_FOUND, kinds::UNAVAILABLE].map(|kind| json!(Problem::of(kind)));
+    assert_eq!(found, known.map(|problem| problem.to_string()).into());
 }
