@@ -2,6 +2,7 @@
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
+use std::env;
 
 use command_line::Words;
 
@@ -12,12 +13,23 @@ use crate::local_runtime::{Runtime, free_port};
 use crate::own_runtime::OwnRuntime;
 use crate::package::{Built, for_local_runtime};
 use crate::progress::note;
+use crate::runtime_env::Target;
 use crate::workspace::Workspace;
 
 /// The seeds of a run without options, and of `test --all`.
 const FIRST: u64 = 1;
 const ONE: u64 = 1;
 const SOME: u64 = 3;
+
+/// Sizes of the largest tests. Under chaos each reservation takes long, and many seeds find more than many reservations.
+const SIZES: [(&str, &str); 6] = [
+    ("ALPES_E2E_ANALITICA", "30"),
+    ("ALPES_E2E_KILL", "30"),
+    ("ALPES_E2E_MIXED", "20"),
+    ("ALPES_E2E_RACE", "10"),
+    ("ALPES_E2E_REBUILD", "30"),
+    ("ALPES_E2E_VOLUME", "40"),
+];
 
 /// Runs the seeds that the options name.
 pub fn of_words(workspace: &Workspace, words: &Words) -> Result<()> {
@@ -35,7 +47,8 @@ pub fn some_seeds(workspace: &Workspace, built: &Built) -> Result<()> {
 /// Runs all of the seeds, also after one that fails, and names those that failed.
 fn seeds(workspace: &Workspace, built: &Built, first: u64, count: u64) -> Result<()> {
     let mut failed = vec![];
-    for seed in (first..).take(usize::try_from(count).unwrap_or(usize::MAX)) {
+    let last = first.saturating_add(count.saturating_sub(1));
+    for seed in first..=last {
         if let Err(error) = one_seed(workspace, built, seed) {
             note(&error.to_string());
             note(&format!("again: {}", repeated(seed)));
@@ -66,13 +79,23 @@ fn one_seed(workspace: &Workspace, built: &Built, seed: u64) -> Result<()> {
     };
     own.run(workspace, |runtime, target| {
         let name = format!("end to end, with chaos of seed {seed}");
-        let result = e2e_here(workspace, target, &name);
+        let result = e2e_here(workspace, &smaller(target), &name);
         // A runtime that does not answer any more has failed the tests too, so their result counts.
         if let Ok(acts) = acts(runtime) {
             note(&format!("chaos of seed {seed}: {acts}"));
         }
         result
     })
+}
+
+/// The target with the sizes of the tests, unless the caller's environment has them.
+fn smaller(target: &Target) -> Target {
+    let sizes = SIZES.iter().filter(|(name, _)| env::var(name).is_err());
+    let sizes = sizes.map(|(name, size)| ((*name).to_owned(), (*size).to_owned()));
+    Target {
+        folder: target.folder.clone(),
+        variables: target.variables.iter().cloned().chain(sizes).collect(),
+    }
 }
 
 /// The acts of a runtime's chaos, in words.

@@ -224,7 +224,8 @@ fn what_takes_too_long_is_cancelled_and_what_was_charged_comes_back() {
     let answer = stack
         .invoke("participant-vuelos", &resume)
         .map(|answer| answer.expect(200));
-    if let Some(answer) = answer {
+    // An unkind stack may kill the function. The timers then invoke the reaction.
+    if let Some(answer) = answer.filter(|_| !stack.is_unkind()) {
         assert_eq!(answer, json!({"done": 1, "put_off": 0}));
     }
     assert_eq!(undone(&stack, booked), Outcome::REFUNDED);
@@ -302,7 +303,7 @@ fn both_kinds_side_by_side_each_end_as_they_should() {
     println!("{count} at rest after {:?}", clock.elapsed());
     for ((one, outcome), (choreographed, order)) in booked.iter().zip(outcomes).zip(&orders) {
         let expected = match order.fate {
-            Fate::Good => outcome == Outcome::APPROVED,
+            Fate::Good if !stack.gave_up(*one) => outcome == Outcome::APPROVED,
             fate => fate.allows(outcome),
         };
         let fate = order.fate;
@@ -316,7 +317,7 @@ fn both_kinds_side_by_side_each_end_as_they_should() {
             "orquestacion"
         };
         assert_eq!(stack.saga(*one)["modo"], modo);
-        if fate == Fate::Good {
+        if outcome == Outcome::APPROVED {
             let pagos = StreamId::new(PAGOS, one.id);
             assert_eq!(stack.kinds(pagos), ["ReservaPagada"]);
         }
