@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use alpes_consumer::Reason;
+use alpes_consumer::{Parked, Reason};
 use alpes_event_store::Handled;
 use alpes_messages::Event;
 use alpes_ports::{Log, LogError, NewRecord, SequenceNumber};
@@ -24,10 +24,13 @@ impl Log for Forgetful {
     }
 }
 
+/// How the bytes of the unreadable records of [`passed`] begin.
+const MARKER: &str = "marker";
+
 /// Appends an unreadable record, and waits until every consumer has parked it. By then each consumer has received the
 /// records before it.
 pub(crate) fn passed(stack: &Stack, id: IdReserva) {
-    let marker = format!("marker {}", nobody());
+    let marker = format!("{MARKER} {}", nobody());
     stack.append(id, marker.as_bytes());
     eventually("every consumer has seen the log", || {
         let parked = stack.parked(id).into_iter();
@@ -36,6 +39,14 @@ pub(crate) fn passed(stack: &Stack, id: IdReserva) {
             .collect();
         (parked.len() == PARKING.len()).then(|| stack.forget(&parked))
     });
+}
+
+/// The parked records of a reservation, without those of [`passed`]: a consumer that receives one again, after the test
+/// has deleted it, parks it again.
+fn parked(stack: &Stack, id: IdReserva) -> Vec<(Parked, Vec<u8>)> {
+    let mut parked = stack.parked(id);
+    parked.retain(|(_, data)| !data.starts_with(MARKER.as_bytes()));
+    parked
 }
 
 #[test]
@@ -95,7 +106,8 @@ fn a_gap_in_the_log_is_healed_from_the_stream() {
     let saga = SagaId(created.correlationid.0);
     let outcome = stack.outcome(Booked { id, saga });
     assert_eq!(outcome, Outcome::REFUNDED);
-    assert!(stack.parked(id).is_empty());
+    let left = parked(&stack, id);
+    assert!(left.is_empty(), "{left:?}");
 }
 
 #[test]
@@ -145,7 +157,7 @@ fn a_batch_that_the_runtime_gave_up_is_parked_and_tried_again() {
     // Both records are parked and retried at once. The good record is then handled.
     let parked = eventually("one is parked", || {
         stack.task(&json!({ "task": "parked" }));
-        Some(stack.parked(id)).filter(|parked| parked.len() == 1)
+        Some(parked(&stack, id)).filter(|parked| parked.len() == 1)
     });
     let (parked, data) = &parked[0];
     assert_eq!(
@@ -158,7 +170,7 @@ fn a_batch_that_the_runtime_gave_up_is_parked_and_tried_again() {
     stack
         .wait(stack.parking().discard(parked, "a test's own"))
         .unwrap();
-    let (discarded, _) = &stack.parked(id)[0];
+    let (discarded, _) = &self::parked(&stack, id)[0];
     assert_eq!(discarded.discarded.as_ref().unwrap().note, "a test's own");
     stack.wait(stack.parking().remove(parked)).unwrap();
 }
