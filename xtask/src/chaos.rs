@@ -7,7 +7,7 @@ use std::env;
 use command_line::Words;
 
 use crate::failure::{Explain, Result, fail};
-use crate::gate::e2e_here;
+use crate::gate::e2e;
 use crate::http::request;
 use crate::local_runtime::{Runtime, free_port};
 use crate::own_runtime::OwnRuntime;
@@ -30,6 +30,10 @@ const SIZES: [(&str, &str); 6] = [
     ("ALPES_E2E_REBUILD", "30"),
     ("ALPES_E2E_VOLUME", "40"),
 ];
+
+/// How many tests run at a time. A saga gives up a step whose function is slow several times, and chaos kills functions,
+/// which start slowly.
+const THREADS: &str = "4";
 
 /// Runs the seeds that the options name.
 pub fn of_words(workspace: &Workspace, words: &Words) -> Result<()> {
@@ -79,7 +83,7 @@ fn one_seed(workspace: &Workspace, built: &Built, seed: u64) -> Result<()> {
     };
     own.run(workspace, |runtime, target| {
         let name = format!("end to end, with chaos of seed {seed}");
-        let result = e2e_here(workspace, &smaller(target), &name);
+        let result = e2e(workspace, &smaller(target), &name, THREADS);
         // A runtime that does not answer any more has failed the tests too, so their result counts.
         if let Ok(acts) = acts(runtime) {
             note(&format!("chaos of seed {seed}: {acts}"));

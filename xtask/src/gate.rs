@@ -306,7 +306,8 @@ pub fn e2e_here(workspace: &Workspace, target: &Target, name: &str) -> Result<()
     e2e(workspace, target, name, THREADS_HERE)
 }
 
-fn e2e(workspace: &Workspace, target: &Target, name: &str, threads: &str) -> Result<()> {
+/// Runs the end-to-end tests, so many at a time.
+pub fn e2e(workspace: &Workspace, target: &Target, name: &str, threads: &str) -> Result<()> {
     step(name, || {
         run(tests(workspace, &END_TO_END, &[])
             .env("RUST_TEST_THREADS", threads)
