@@ -20,7 +20,10 @@ use aws_sdk_dynamodb::{
 };
 use serde_json::{Map, Number, Value};
 
-use crate::error::{OF_A_TRANSACTION, OF_DYNAMODB, ServiceError, sorted};
+use crate::{
+    conflicts::Conflicts,
+    error::{OF_A_TRANSACTION, OF_DYNAMODB, ServiceError, sorted},
+};
 
 /// `DynamoDB`'s limit on one `BatchGetItem`.
 const BATCH: usize = 100;
@@ -40,8 +43,10 @@ impl DynamoTables {
     /// `names` maps logical names to physical ones. A table without an entry cannot be used.
     #[must_use]
     pub fn new(config: &aws_config::SdkConfig, names: BTreeMap<String, String>) -> Self {
+        let config = aws_sdk_dynamodb::config::Builder::from(config);
+        let config = config.retry_classifier(Conflicts);
         Self {
-            client: Client::new(config),
+            client: Client::from_conf(config.build()),
             names,
         }
     }

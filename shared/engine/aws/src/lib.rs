@@ -4,6 +4,7 @@
 #![deny(missing_docs)]
 
 mod config;
+mod conflicts;
 mod dynamodb;
 mod error;
 mod kinesis;
