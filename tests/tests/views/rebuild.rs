@@ -29,8 +29,8 @@ const LOOKS_AGAIN: Duration = Duration::from_millis(20);
 const LATE: Duration = Duration::from_secs(5);
 /// How long one invocation of the rebuilder works, in seconds. The invocation's caller waits for 15 seconds.
 const SECONDS: u64 = 8;
-/// How many failures one rebuild may have. If a rebuilder's process dies, no other process continues the rebuild for a
-/// minute.
+/// How many answers in a row may show no progress. If a rebuilder's process dies, no other process continues the rebuild
+/// for a minute.
 const FAILURES: usize = 100;
 const PAUSE: Duration = Duration::from_secs(1);
 /// The rebuilder's errors when another run took over, or a service did not answer.
@@ -134,7 +134,7 @@ impl Play<'_> {
     /// Rebuilds a view like an operator: calls the rebuilder until the rebuild is done, and again after failures.
     fn rebuild(&self, view: &str, action: &str) {
         let mut order = json!({ "view": view, "action": action, "seconds": SECONDS });
-        let mut failures = 0;
+        let (mut failures, mut last) = (0, Value::Null);
         loop {
             assert!(self.goes_on(), "a client or a reader failed");
             let payload = order.to_string();
@@ -146,7 +146,11 @@ impl Play<'_> {
                     if done["is_done"] == true {
                         return;
                     }
-                    Duration::from_secs(done["wait_seconds"].as_u64().unwrap())
+                    let wait = done["wait_seconds"].as_u64().unwrap();
+                    if done != last {
+                        (failures, last) = (0, done);
+                    }
+                    Duration::from_secs(wait)
                 }
                 // A schedule, if there is one, may continue the rebuild and end it first.
                 Err(CallError::Failed { error_type, .. }) if error_type == "NotRebuilding" => {
