@@ -145,10 +145,13 @@ fn each_scenario_ends_the_same_by_either_engine() {
         })
         .collect();
     let ids: Vec<_> = booked.iter().map(|(booked, _)| *booked).collect();
-    stack.outcomes(&ids);
+    let before = stack.outcomes(&ids);
     let asked = json!({ "motivo": "cambio de planes" });
-    for (booked, _) in &booked[ids.len() - 2..] {
-        stack.api.cancel(booked.id, &asked).accepted();
+    for (booked, outcome) in ids.iter().zip(before).skip(ids.len() - 2) {
+        stack.must_be(*booked, outcome, Outcome::APPROVED);
+        if outcome == Outcome::APPROVED {
+            stack.api.cancel(booked.id, &asked).accepted();
+        }
     }
     let outcomes = stack.outcomes(&ids);
     for (number, scenario) in scenarios.iter().enumerate() {
@@ -159,8 +162,14 @@ fn each_scenario_ends_the_same_by_either_engine() {
         } else {
             scenario.ends
         };
-        assert_eq!(outcomes[place], ends, "{name}, by the coordinator");
-        assert_eq!(outcomes[place + 1], ends, "{name}, by Step Functions");
+        println!("{name}, by the coordinator and by Step Functions");
+        for (booked, outcome) in ids.iter().zip(&outcomes).skip(place).take(2) {
+            stack.must_be(*booked, *outcome, ends);
+        }
+        if outcomes[place..place + 2] != [ends; 2] {
+            // One of the two gave up on an unkind stack.
+            continue;
+        }
         let held = |(_, body): &(Booked, Value)| {
             let held = seats(&stack, body).into_iter();
             held.map(|seats| (seats.held, seats.free))
