@@ -134,6 +134,7 @@ fn created(id_reserva: IdReserva, now: Moment) -> NewEvent {
         fecha_creacion: now,
         itinerarios: vec![],
         pago: None,
+        pasajeros: events::vuelos::Pasajero::one(),
     }
     .into()
 }

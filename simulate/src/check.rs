@@ -342,19 +342,24 @@ fn check_large(system: &System, bookings: &[Booking], found: &[Found], broken: &
     }
 }
 
-fn flight(found: &Found) -> Vec<Vuelo> {
+/// The flight of each leg of a reservation, with the seats that its passengers need.
+fn flights(found: &Found) -> Vec<(Vuelo, i64)> {
     let Some((_, Payload::ReservaCreada(made))) = found.history.first() else {
         return vec![];
     };
+    let passengers = i64::try_from(made.pasajeros.len()).unwrap_or(i64::MAX);
     let itinerarios = made.itinerarios.iter();
     let odos = itinerarios.flat_map(|itinerario| &itinerario.odos);
     let legs = odos
         .flat_map(|odo| &odo.segmentos)
         .flat_map(|segmento| &segmento.legs);
-    legs.map(|leg| Vuelo {
-        origen: leg.origen.codigo.clone(),
-        destino: leg.destino.codigo.clone(),
-        fecha_salida: leg.fecha_salida,
+    legs.map(|leg| {
+        let vuelo = Vuelo {
+            origen: leg.origen.codigo.clone(),
+            destino: leg.destino.codigo.clone(),
+            fecha_salida: leg.fecha_salida,
+        };
+        (vuelo, passengers)
     })
     .collect()
 }
@@ -393,8 +398,8 @@ fn check_one(
             saga.status
         ));
     }
-    for vuelo in flight(found) {
-        *held.entry(vuelo).or_default() += i64::from(stands);
+    for (vuelo, seats) in flights(found) {
+        *held.entry(vuelo).or_default() += seats * i64::from(stands);
     }
     let Some(booking) = booking else {
         return Ok(());

@@ -227,6 +227,7 @@ struct Wish {
     mode: SagaMode,
     vuelo: Vuelo,
     key: Option<String>,
+    passengers: u32,
     /// The client's id in the request. Some requests share an id, so that lists by client have several rows.
     id_cliente: Option<String>,
     /// True if other clients want seats on the same flight.
@@ -243,8 +244,11 @@ impl Wish {
         });
         let Some(name) = &self.large else {
             let legs = [self.leg(0, None)];
+            let pasajeros =
+                (0..self.passengers).map(|number| json!({"nombre": format!("Pasajero {number}")}));
             let mut body = json!({
                 "itinerarios": [{"odos": [{"segmentos": [{"legs": legs}]}]}],
+                "pasajeros": pasajeros.collect::<Vec<_>>(),
                 "pago": pago,
                 "saga": self.mode,
             });
@@ -368,6 +372,7 @@ impl Client {
         // Flights that many clients want have few seats. All other flights have one client each.
         let shared = self.one_in(self.scenario.shared_one_in) && kind == Kind::Good;
         let place = self.number * self.scenario.bookings + number;
+        let passengers = 1 + u32::try_from(place % 3).unwrap_or(0);
         let large = self.one_in(self.scenario.large_one_in) && !shared && kind != Kind::Full;
         let vuelo = vuelo(if shared {
             self.below(shared_flights(&self.scenario))
@@ -379,7 +384,8 @@ impl Client {
             12_000 + place
         });
         if !shared && !large {
-            let seats = u32::from(kind != Kind::Full);
+            // A full flight has a seat less than the reservation needs.
+            let seats = passengers - u32::from(kind == Kind::Full);
             let set = set_free(&*self.system.tables, &vuelo, seats).await;
             debug_assert!(set.is_ok(), "{set:?}");
         }
@@ -388,6 +394,7 @@ impl Client {
             kind,
             mode,
             vuelo,
+            passengers,
             id_cliente: key.is_some().then(|| format!("socio-{}", self.number / 2)),
             key,
             shared,
@@ -689,7 +696,7 @@ fn shared_flights(scenario: &Scenario) -> u64 {
 /// Stocks the seats of the flights that many clients want.
 pub async fn share_flights(system: &System, scenario: &Scenario) {
     for number in 0..shared_flights(scenario) {
-        let set = set_free(&*system.tables, &vuelo(number), 2).await;
+        let set = set_free(&*system.tables, &vuelo(number), 4).await;
         debug_assert!(set.is_ok(), "{set:?}");
     }
 }

@@ -138,6 +138,7 @@ impl System {
             undelivered: Arc::new(faults.objects(failures.clone())),
             executions: Some(Arc::new(faults.executions(Arc::new(machine.clone())))),
             allows_tests: scenario.misbehave_one_in > 0 || scenario.insists,
+            web_origin: None,
             stack: STACK.to_owned(),
             lines: Arc::new(|_| {}),
         };

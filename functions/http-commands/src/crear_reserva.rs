@@ -24,6 +24,10 @@ impl App {
         let sagamode = *data.saga.get_or_insert_default();
         self.offers(sagamode)?;
         let subject = api::reservation_of(id);
+        if let Some(id_cliente) = &data.id_cliente {
+            let repeatable = key.map(|_| subject);
+            self.limit_unpaid(id_cliente, repeatable).await?;
+        }
         let command = Command {
             id,
             kind: CREAR_RESERVA.to_owned(),

@@ -3,28 +3,37 @@
 mod cancelacion;
 mod crear_reserva;
 mod reanudacion;
+mod sin_pagar;
 
 use std::sync::Arc;
 
 use alpes_event_store::EventStore;
-use alpes_ports::{Functions, Platform, World};
+use alpes_ports::{Functions, Platform, Tables, World};
+use alpes_projections::Generations;
 use alpes_saga::{SagaId, Sagas};
-use api::{HttpApp, Refusal};
+use api::{Front, HttpApp, Refusal};
 use events::Payload;
 use lambda_http::{Body, Request, Response, http::Method};
 use wiring::Wiring;
 
 pub use cancelacion::MOTIVO;
 pub use reanudacion::MAX_NOTA;
+pub use sin_pagar::MAX_SIN_PAGAR;
 
 /// The parts that the function needs, made once for each process.
 pub struct App {
+    /// Routes requests, and gives answers their headers.
+    front: Front,
     /// Commits events.
     store: EventStore<Payload>,
     /// Stores the requests of clients to cancel or resume sagas.
     sagas: Sagas,
     /// Calls the orchestrator after a request to a saga.
     functions: Arc<dyn Functions>,
+    /// The tables with the view of reservations.
+    tables: Arc<dyn Tables>,
+    /// Says which generation of the view counts.
+    generations: Generations,
     /// The clock, and the source of new ids.
     world: World,
     /// True if this installation has a state machine, so that Step Functions can run sagas.
@@ -33,7 +42,9 @@ pub struct App {
 
 impl HttpApp for App {
     async fn handle(&self, request: &Request) -> Response<Body> {
-        api::routed(request, &[Method::POST], self.answer(request)).await
+        self.front
+            .answer(request, &[Method::POST], self.answer(request))
+            .await
     }
 }
 
@@ -45,9 +56,12 @@ impl App {
     /// The platform lacks a port that the function needs.
     pub fn new<P: Platform>(wiring: &Wiring<P>) -> Result<Self, P::Error> {
         Ok(Self {
+            front: Front::of(&wiring.platform),
             store: wiring.store()?,
             sagas: wiring.sagas(),
             functions: wiring.platform.functions(),
+            tables: wiring.platform.tables(),
+            generations: wiring.generations(),
             world: wiring.platform.world(),
             step_functions: wiring.platform.offers_executions(),
         })

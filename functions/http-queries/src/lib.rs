@@ -7,6 +7,7 @@ mod parameters;
 mod reportes;
 mod reserva;
 mod reservas;
+mod resumen;
 mod saga;
 mod sagas;
 mod size;
@@ -18,7 +19,7 @@ use alpes_messages::Problem;
 use alpes_ports::{Clock, Executions, Platform, Tables};
 use alpes_projections::Generations;
 use alpes_saga::Sagas;
-use api::{HttpApp, Refusal};
+use api::{Front, HttpApp, Refusal};
 use events::{IdReserva, Payload, kinds};
 use lambda_http::{
     Body, Request, Response,
@@ -35,15 +36,20 @@ pub use reportes::{
 };
 pub use reserva::ReservaDto;
 pub use reservas::Lista;
+pub use resumen::{Importe, ResumenReserva, ResumenViaje};
 pub use saga::{Direccion, EntradaSaga, EstadoSaga, ModoSaga, PendienteSaga, ResumenSaga, SagaDto};
 pub use sagas::ListaSagas;
 pub use size::MAX_PAGE;
 
-/// The API's description.
+/// The API's description, where tests are allowed.
 pub const OPENAPI: &str = include_str!("../../../infra/openapi.json");
+/// The API's description without the test endpoints.
+pub const OPENAPI_SIN_PRUEBAS: &str = include_str!("../../../infra/openapi-sin-pruebas.json");
 
 /// The parts that the function needs, made once for each process.
 pub struct App {
+    /// Routes requests, and gives answers their headers.
+    front: Front,
     /// The tables with the views.
     tables: Arc<dyn Tables>,
     /// Reads the event streams of reservations that the views do not have yet.
@@ -56,12 +62,16 @@ pub struct App {
     executions: Option<Arc<dyn Executions>>,
     /// The clock, which gives today's date.
     clock: Arc<dyn Clock>,
+    /// The API's description.
+    openapi: &'static str,
 }
 
 impl HttpApp for App {
     async fn handle(&self, request: &Request) -> Response<Body> {
         let answered = [Method::GET, Method::HEAD];
-        api::routed(request, &answered, self.query(request)).await
+        self.front
+            .answer(request, &answered, self.query(request))
+            .await
     }
 }
 
@@ -69,19 +79,25 @@ impl App {
     /// Makes the function's parts from the wiring of a platform.
     pub fn new<P: Platform>(wiring: &Wiring<P>) -> Self {
         Self {
+            front: Front::of(&wiring.platform),
             tables: wiring.platform.tables(),
             reader: wiring.reader(),
             generations: wiring.generations(),
             sagas: wiring.sagas(),
             executions: wiring.platform.executions(),
             clock: wiring.platform.world().clock,
+            openapi: if wiring.platform.allows_tests() {
+                OPENAPI
+            } else {
+                OPENAPI_SIN_PRUEBAS
+            },
         }
     }
 
     async fn query(&self, request: &Request) -> Result<Response<Body>, Refusal> {
         match api::segments(request).as_slice() {
             ["health"] => Ok(api::json(StatusCode::OK, &json!({ "estado": "ok" }))),
-            ["openapi.json"] => Ok(openapi()),
+            ["openapi.json"] => Ok(described(self.openapi)),
             ["vuelos", "reserva"] => self.reservas(request).await,
             ["vuelos", "reserva", id] => self.reserva(id).await,
             ["vuelos", "reserva", id, "eventos"] => self.eventos(id).await,
@@ -94,8 +110,8 @@ impl App {
     }
 }
 
-fn openapi() -> Response<Body> {
-    let mut response = Response::new(Body::from(OPENAPI));
+fn described(openapi: &'static str) -> Response<Body> {
+    let mut response = Response::new(Body::from(openapi));
     response.headers_mut().insert(
         header::CONTENT_TYPE,
         HeaderValue::from_static("application/json"),

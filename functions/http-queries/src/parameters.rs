@@ -120,7 +120,7 @@ impl Parameters {
     pub(crate) fn page(&mut self) -> Page {
         let text = format!("Debe ser un entero de 1 a {MAX_LIMIT}");
         let limit = self.optional("limite", Regla::Limite, text, |text| {
-            let limit = text.parse().ok()?;
+            let limit = whole(text)?;
             (1..=MAX_LIMIT).contains(&limit).then_some(limit)
         });
         let text = "Debe ser el de una respuesta anterior";
@@ -138,4 +138,10 @@ impl Parameters {
     pub(crate) fn check<T>(self, read: Option<T>) -> Result<T, Problem> {
         self.violations.check(read).map_err(invalid)
     }
+}
+
+/// Reads a whole number in its only form: digits, without a sign and without a zero in front.
+fn whole(text: &str) -> Option<usize> {
+    let is_plain = text.bytes().all(|byte| byte.is_ascii_digit()) && !text.starts_with('0');
+    if is_plain { text.parse().ok() } else { None }
 }

@@ -2,7 +2,7 @@
 
 use alpes_messages::StreamId;
 use api::Refusal;
-use events::{IdReserva, Payload, VUELOS};
+use events::{IdReserva, Payload, VUELOS, vuelos::Pasajero};
 use lambda_http::{Body, Response, http::StatusCode};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -35,6 +35,11 @@ impl ReservaDto {
             fecha_actualizacion: fila.fecha_actualizacion.unwrap_or(fecha_creacion),
             itinerarios: fila.itinerarios,
             pago: fila.pago,
+            pasajeros: if fila.pasajeros.is_empty() {
+                Pasajero::one()
+            } else {
+                fila.pasajeros
+            },
         };
         let origen = Origen::Vista;
         Some(Self { detalle, origen })

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use views::reservas::{self, Fila, Filter};
 
 use crate::{
-    App, Cursor, ReservaDto,
+    App, Cursor, ResumenReserva,
     parameters::{Page, Parameters},
     size::{MAX_PAGE, fitting},
 };
@@ -19,8 +19,9 @@ use crate::{
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Lista {
     /// The reservations. A page can have fewer rows than `limite` although more rows follow, because an answer has a
-    /// largest size.
-    pub reservas: Vec<ReservaDto>,
+    /// largest size. Rows of the API's own reservations are too small for this; an event of a test may have longer
+    /// texts than the API accepts.
+    pub reservas: Vec<ResumenReserva>,
     /// The value of the parameter `siguiente` for the next page; null at the end.
     pub siguiente: Option<String>,
 }
@@ -42,7 +43,7 @@ impl Lista {
     fn of(filas: Vec<Fila>, next: Option<String>) -> Self {
         let rows = filas.into_iter().filter_map(|fila| {
             let order = fila.order()?;
-            Some((order, ReservaDto::from_view(fila)?))
+            Some((order, ResumenReserva::of(fila)?))
         });
         let (orders, mut reservas): (Vec<_>, Vec<_>) = rows.unzip();
         let fit = fitting(&reservas, MAX_PAGE);

@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use alpes_event_store::EventStore;
 use alpes_ports::{Functions, Platform, Tables, World};
-use api::{HttpApp, Refusal};
+use api::{Front, HttpApp, Refusal};
 use events::Payload;
 use lambda_http::{Body, Request, Response, http::Method};
 use wiring::Wiring;
@@ -24,6 +24,8 @@ pub use inventario::MAX_SILLAS;
 
 /// The parts that the function needs, made once for each process.
 pub struct App {
+    /// Routes requests, and gives answers their headers.
+    front: Front,
     /// Commits events.
     store: EventStore<Payload>,
     /// The tables of the faults that clients set, and of the seats.
@@ -36,7 +38,9 @@ pub struct App {
 
 impl HttpApp for App {
     async fn handle(&self, request: &Request) -> Response<Body> {
-        api::routed(request, &[Method::POST], self.answer(request)).await
+        self.front
+            .answer(request, &[Method::POST], self.answer(request))
+            .await
     }
 }
 
@@ -48,6 +52,7 @@ impl App {
     /// The platform lacks a port that the function needs.
     pub fn new<P: Platform>(wiring: &Wiring<P>) -> Result<Self, P::Error> {
         Ok(Self {
+            front: Front::of(&wiring.platform),
             store: wiring.store()?,
             tables: wiring.platform.tables(),
             functions: wiring.platform.functions(),

@@ -4,7 +4,7 @@ use std::{sync::Barrier, time::Instant};
 
 use e2e::{Booked, Outcome, Stack, amount, at_its_own_time, by_choreography, flights, sample};
 use gds::inventory::Vuelo;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// The number of pairs in a wave. The next wave begins when the sagas of this one have ended, because sagas of other
 /// tests wait in the same log.
@@ -60,6 +60,38 @@ fn races(stack: &Stack, count: usize, variant: fn(Value) -> Value) -> usize {
     firsts
         .filter(|outcome| **outcome == Outcome::APPROVED)
         .count()
+}
+
+/// Three passengers get three seats or none, and a cancellation frees as many.
+fn together(stack: &Stack, variant: fn(Value) -> Value) {
+    let book = |free: u32| {
+        let mut body = variant(at_its_own_time(sample()));
+        body["pasajeros"] = json!([{"nombre": "Ana"}, {"nombre": "Luz"}, {}]);
+        let vuelo = flights(&body).remove(0);
+        stack.set_seats(&vuelo, free);
+        (vuelo, stack.booked(&body))
+    };
+    let (full, refused) = book(2);
+    let (enough, approved) = book(4);
+    let outcomes = stack.outcomes(&[refused, approved]);
+    assert_eq!(outcomes, [Outcome::REFUNDED, Outcome::APPROVED]);
+    let seats = |vuelo: &Vuelo| {
+        let seats = stack.seats(vuelo);
+        (seats.held, seats.free)
+    };
+    assert_eq!((seats(&full), seats(&enough)), ((0, 2), (3, 1)));
+    stack.api.cancel(approved.id, &json!({})).accepted();
+    assert_eq!(stack.outcomes(&[approved]), [Outcome::REFUNDED]);
+    assert_eq!(seats(&enough), (0, 4));
+}
+
+#[test]
+fn passengers_get_their_seats_together() {
+    let stack = Stack::from_env();
+    let variants: [fn(Value) -> Value; 2] = [|body| body, by_choreography];
+    for variant in variants {
+        together(&stack, variant);
+    }
 }
 
 #[test]

@@ -16,6 +16,7 @@ fn described(stack: &Stack) -> Vec<(String, Vec<&'static str>)> {
         if has("get") {
             methods.extend(["GET", "HEAD"]);
         }
+        methods.push("OPTIONS");
         methods.extend(has("post").then_some("POST"));
         (path.clone(), methods)
     };
@@ -81,6 +82,10 @@ fn other_methods_are_refused_with_those_that_there_are() {
             }
             asked += 1;
         }
+        let options = stack.api.ask("OPTIONS", &filled);
+        assert_eq!(options.status, 204, "OPTIONS {path}");
+        assert_eq!(options.header("allow"), Some(&*there.join(", ")));
+        assert_eq!(options.header("cache-control"), Some("no-store"));
     }
-    assert!(asked >= 40, "{asked}");
+    assert!(asked >= 30, "{asked}");
 }

@@ -7,7 +7,7 @@ use alpes_messages::{CorrelationId, Moment, Version};
 use e2e::{Stack, eventually};
 use events::{
     IdReserva, Payload,
-    vuelos::{EstadoReserva, ReservaCreada},
+    vuelos::{EstadoReserva, Itinerario, ReservaCreada},
 };
 use jiff::{ToSpan, civil::Date};
 use serde_json::{Value, json};
@@ -54,11 +54,28 @@ impl Heard {
             "estado": self.estado,
             "fecha_creacion": made.fecha_creacion,
             "fecha_actualizacion": self.last,
-            "itinerarios": made.itinerarios,
-            "pago": made.pago,
-            "origen": "vista",
+            "viaje": viaje(&made.itinerarios),
+            "numero_pasajeros": made.pasajeros.len(),
+            "importe": made.pago.map(|pago| json!({
+                "monto": pago.monto, "monto_vat": pago.monto_vat, "moneda": pago.moneda,
+            })),
         }))
     }
+}
+
+/// A journey as a list shows it; `None` for a journey without legs.
+fn viaje(itinerarios: &[Itinerario]) -> Option<Value> {
+    let odos = itinerarios.iter().flat_map(|itinerario| &itinerario.odos);
+    let segmentos = odos.flat_map(|odo| &odo.segmentos);
+    let legs: Vec<_> = segmentos.flat_map(|segmento| &segmento.legs).collect();
+    let (first, last) = legs.first().zip(legs.last())?;
+    Some(json!({
+        "origen": first.origen.codigo,
+        "destino": last.destino.codigo,
+        "fecha_salida": first.fecha_salida,
+        "fecha_llegada": last.fecha_llegada,
+        "numero_legs": legs.len(),
+    }))
 }
 
 /// Every reservation, as a list shows it.

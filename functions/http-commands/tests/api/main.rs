@@ -9,4 +9,5 @@ mod fallas;
 mod openapi;
 mod reanudacion;
 mod rechazadas;
+mod sin_pagar;
 mod support;

@@ -11,7 +11,7 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use http_testing::{SAMPLE, post, sample, with_header, with_other_header};
 use lambda_http::{Body, Request};
 use parse::Regla;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::support::{RESERVA, fixture};
 
@@ -139,17 +139,52 @@ fn every_body_is_taken_as_it_is_and_in_no_other_coding() {
     }
 }
 
-/// A `charset` in the content type has no effect, because JSON is always UTF-8 (RFC 8259, section 11).
 #[test]
-fn a_charset_changes_nothing_of_json() {
-    for charset in ["utf-8", "UTF-8", "iso-8859-1", "utf-16"] {
-        let media = format!("application/json; charset={charset}");
-        let said = |body: &[u8]| with_other_header(post(RESERVA, body), "Content-Type", &media);
+fn bytes_that_are_not_utf_8_are_no_json() {
+    let latin = fixture().post(RESERVA, b"{\"id_cliente\": \"ni\xf1a\"}".as_slice());
+    latin.assert_problem(400, "solicitud-invalida", "latin");
+    assert_eq!(latin.errores(), ["cuerpo: utf-8"]);
+}
+
+/// The number of a card was stored for ever as a payment token. It is refused in every text, and no answer repeats it.
+#[test]
+fn the_number_of_a_card_is_refused_wherever_it_is_and_not_repeated() {
+    let number = "4111111111111111";
+    let pago = json!({"monto": "1.00", "monto_vat": "0", "moneda": "USD", "medio": number});
+    let leg = "itinerarios[0].odos[0].segmentos[0].legs[0]";
+    for (pointer, field, value, place) in [
+        ("", "pago", pago, "pago.medio".to_owned()),
+        ("", "id_cliente", json!(number), "id_cliente".to_owned()),
+        (
+            "",
+            "pasajeros",
+            json!([{"nombre": "Ana 4111 1111 1111 1111"}]),
+            "pasajeros[0].nombre".to_owned(),
+        ),
+        (
+            "/itinerarios/0/odos/0/segmentos/0/legs/0/origen",
+            "nombre",
+            json!("4111-1111-1111-1111"),
+            format!("{leg}.origen.nombre"),
+        ),
+    ] {
         let fixture = fixture();
-        fixture.answer(&said(SAMPLE.as_bytes())).accepted();
-        let latin = fixture.answer(&said(b"{\"id_cliente\": \"ni\xf1a\"}"));
-        latin.assert_problem(400, "solicitud-invalida", charset);
-        assert_eq!(latin.errores(), ["cuerpo: utf-8"]);
+        let mut body = sample();
+        body.pointer_mut(pointer).unwrap()[field] = value;
+        let answer = fixture.post(RESERVA, body.to_string());
+        answer.assert_problem(400, "solicitud-invalida", &place);
+        assert_eq!(answer.errores(), [format!("{place}: numero-de-tarjeta")]);
+        assert!(!answer.text.contains("1111"), "{}", answer.text);
+        fixture.assert_nothing_happened(&place);
+    }
+    let mut named = sample();
+    named[number] = json!(1);
+    for answer in [
+        fixture().post(RESERVA, named.to_string()),
+        fixture().post(&format!("{RESERVA}/{number}/otra"), SAMPLE),
+    ] {
+        assert!((400..500).contains(&answer.status.as_u16()));
+        assert!(!answer.text.contains("1111"), "{}", answer.text);
     }
 }
 
@@ -171,6 +206,7 @@ fn the_list_has_every_rule_that_a_request_can_break() {
         Regla::Limite,
         Regla::Tamano,
         Regla::Caracteres,
+        Regla::NumeroDeTarjeta,
         Regla::Formato,
         Regla::Opcion,
         Regla::Fecha,
@@ -181,6 +217,9 @@ fn the_list_has_every_rule_that_a_request_can_break() {
         Regla::LlegadaAntesDeSalida,
         Regla::ConexionLugar,
         Regla::ConexionTiempo,
+        Regla::LegRepetido,
+        Regla::LegsALaVez,
+        Regla::Velocidad,
         Regla::MontoPositivo,
         Regla::Decimales,
         Regla::MonedaDesconocida,

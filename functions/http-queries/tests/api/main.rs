@@ -4,6 +4,7 @@
 
 mod consultas_malas;
 mod eventos;
+mod front;
 mod lista;
 mod meanwhile;
 mod muestras;

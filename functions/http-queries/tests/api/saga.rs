@@ -54,7 +54,7 @@ fn one_that_is_complete_waits_for_nothing() {
     assert_eq!(saga["id_correlacion"], fixture.saga_of(id).to_string());
     assert_eq!(saga["id_reserva"], id.to_string());
     assert_eq!(saga["definicion"], "reserva");
-    assert_eq!(saga["version"], 1);
+    assert_eq!(saga["version"], 2);
     assert_eq!(saga["estado"], "Completada");
     assert_eq!(saga["inicio"], "2026-01-31T10:00:00.000Z");
     assert_eq!(

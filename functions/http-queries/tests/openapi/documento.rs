@@ -4,15 +4,22 @@ use alpes_messages::Problem;
 use http_queries::{DEFAULT_LIMIT, MAX_LIMIT};
 use serde_json::{Map, Value, json};
 
-use crate::{esquemas::esquemas, pruebas, reportes, reservas, sagas};
+use crate::{esquemas::esquemas, podar::sin_pruebas, pruebas, reportes, reservas, sagas};
 
 const JSON: &str = "application/json";
+/// The stage of the API, with which its base URL ends.
+pub(crate) const STAGE: &str = "v1";
 /// The reservation of the examples.
 pub(crate) const ID: &str = "5f2c1a9e-7c3b-5d4e-8f60-9a1b2c3d4e5f";
 /// The saga of that reservation, which has the same id.
 pub(crate) const CORRELATION: &str = ID;
 
-/// The description of the API for its users.
+/// The description of the API for its users, where tests are not allowed.
+pub(crate) fn documento_sin_pruebas() -> Value {
+    sin_pruebas(documento())
+}
+
+/// The description of the API for its users, where tests are allowed.
 pub(crate) fn documento() -> Value {
     json!({
         "openapi": "3.1.0",
@@ -27,15 +34,22 @@ pub(crate) fn documento() -> Value {
                  los caracteres de control (U+0000 a U+001F, U+007F a U+009F), U+2028 y U+2029, las marcas que cambian la \
                  dirección de la escritura (U+202A a U+202E, U+2066 a U+2069) ni los que Unicode no asigna a nada (U+FDD0 a \
                  U+FDEF y los que terminan en FFFE o FFFF). Vale para todos los textos de un cuerpo y para los nombres de \
-                 sus campos.\n\n\
-                 Toda ruta que admite GET admite también HEAD, que responde lo mismo sin el cuerpo. Los demás métodos se responden \
-                 con 405, y `Allow` dice cuáles admite la ruta. Un cuerpo se envía sin comprimir: con un `Content-Encoding` que no \
+                 sus campos. Tampoco se admite, con la regla `numero-de-tarjeta`, un número que pueda ser el de una tarjeta de pago: de \
+                 13 a 19 dígitos, juntos o en grupos, con su dígito de control.\n\n\
+                 Toda ruta que admite GET admite también HEAD, que responde lo mismo sin el cuerpo, y toda ruta admite OPTIONS, que \
+                 responde 204. Los demás métodos se responden con 405, y `Allow` dice cuáles admite la ruta. Un cuerpo se envía con \
+                 `Content-Type: application/json`, sin `charset` o con `utf-8`, y sin comprimir: con un `Content-Encoding` que no \
                  sea `identity` se responde 415 y `Accept-Encoding: identity`.\n\n\
                  Según el despliegue, la API está abierta o pide solicitudes firmadas por AWS (Signature Version 4, \
                  servicio `execute-api`).",
             "license": {"name": "MIT OR Apache-2.0", "identifier": "MIT OR Apache-2.0"},
         },
-        "servers": [{"url": "./", "description": "La dirección de donde se leyó este documento."}],
+        // The base URL of every deployment ends with the stage, and a base URL must not end with a slash, because the
+        // paths below begin with one.
+        "servers": [{
+            "url": format!("../{STAGE}"),
+            "description": "La etapa de donde se leyó este documento. Con un dominio propio, la dirección de ese dominio.",
+        }],
         "security": [{}, {"sigv4": []}],
         "tags": [
             {"name": "reservas", "description": "Crear reservas, consultarlas y cancelarlas."},
@@ -65,15 +79,17 @@ pub(crate) fn documento() -> Value {
                 "operationId": "salud",
                 "tags": ["servicio"],
                 "summary": "Decir si el servicio responde",
-                "responses": {
-                    "200": answer("El servicio responde.", &schema("Salud"), &[("responde", json!({"estado": "ok"}))]),
-                },
+                "description": "No lee ningún dato: responde aunque las tablas fallen.",
+                "responses": of_gateway(
+                    answer("El servicio responde.", &schema("Salud"), &[("responde", json!({"estado": "ok"}))]),
+                ),
             }},
             "/openapi.json": {"get": {
                 "operationId": "openapi",
                 "tags": ["servicio"],
                 "summary": "Leer este documento",
-                "responses": {"200": answer("Este documento.", &json!({"type": "object"}), &[])},
+                "description": "Las rutas de prueba están donde el despliegue permite pruebas.",
+                "responses": of_gateway(answer("Este documento.", &json!({"type": "object"}), &[])),
             }},
         },
         "components": {
@@ -127,9 +143,27 @@ pub(crate) fn refusals(refusals: &[(&str, &str)]) -> Map<String, Value> {
         .collect()
 }
 
+/// The refusals of the gateway, which any operation may get.
+const GATEWAY: [(&str, &str); 6] = [
+    ("401", "SinIdentidad"),
+    ("403", "SinPermiso"),
+    ("405", "MetodoNoPermitido"),
+    ("429", "DemasiadasSolicitudes"),
+    ("502", "RespuestaRota"),
+    ("504", "SinRespuesta"),
+];
+
+/// The responses of an operation that fails only at the gateway.
+fn of_gateway(answer: Value) -> Value {
+    let mut responses = refusals(&GATEWAY);
+    responses.insert("200".into(), answer);
+    responses.into()
+}
+
 /// The responses of a query: the answer, these refusals, and the refusals of every query.
 pub(crate) fn found(answer: Value, more: &[(&str, &str)]) -> Value {
     let mut responses = refusals(more);
+    responses.extend(refusals(&GATEWAY));
     responses.extend(refusals(&[
         ("500", "ErrorInterno"),
         ("503", "NoDisponible"),
@@ -142,6 +176,7 @@ pub(crate) fn found(answer: Value, more: &[(&str, &str)]) -> Value {
 /// a body.
 pub(crate) fn taken(accepted: Value, more: &[(&str, &str)]) -> Value {
     let mut responses = refusals(more);
+    responses.extend(refusals(&GATEWAY));
     responses.extend(refusals(&[
         ("400", "SolicitudInvalida"),
         ("413", "CuerpoDemasiadoGrande"),
@@ -221,7 +256,7 @@ pub(crate) fn page() -> [Value; 2] {
             "name": "siguiente",
             "in": "query",
             "description": "El `siguiente` de la página anterior, tal cual, con los mismos filtros.",
-            "schema": {"type": "string"},
+            "schema": {"type": "string", "pattern": "^[A-Za-z0-9_-]{82}$"},
         }),
     ]
 }
@@ -237,6 +272,11 @@ fn problemas() -> Value {
         "No hay aeropuerto con el código IATA ZZZ",
     );
     let limit = Violation::new("limite", "limite", "Debe ser un entero de 1 a 100");
+    let unpaid = Violation::new(
+        "id_cliente",
+        "sin-pagar",
+        "Tiene 20 reservas sin pagar, y no puede tener más",
+    );
     let all = [
         (
             "SolicitudInvalida",
@@ -247,6 +287,17 @@ fn problemas() -> Value {
             "ConsultaInvalida",
             "Un parámetro no cumple las reglas, no se conoce o está repetido.",
             Problem::of(kinds::INVALID).at(vec![limit]),
+        ),
+        (
+            "MetodoNoPermitido",
+            "La ruta no admite el método. `Allow` dice cuáles admite.",
+            Problem::of(kinds::METHOD).because("Métodos permitidos: GET, HEAD, OPTIONS".to_owned()),
+        ),
+        (
+            "ConflictoAlCrear",
+            "Otras solicitudes modificaron la reserva al mismo tiempo, su estado no lo permite, o el cliente tiene 20 reservas sin \
+             pagar según la vista.",
+            Problem::of(kinds::UNPAID).at(vec![unpaid]),
         ),
         (
             "NoExiste",
@@ -265,7 +316,7 @@ fn problemas() -> Value {
         ),
         (
             "TipoDeContenido",
-            "El cuerpo no es JSON según su Content-Type, o está comprimido según su Content-Encoding; en el segundo caso la \
+            "El cuerpo no trae Content-Type, no es JSON en UTF-8 según él, o está comprimido según su Content-Encoding; en el segundo caso la \
              respuesta trae `Accept-Encoding`, y solo en ese.",
             Problem::of(kinds::MEDIA_TYPE),
         ),
@@ -299,6 +350,13 @@ fn problemas() -> Value {
                 "schema": {"type": "integer"},
             }});
         }
+        if problem.is(kinds::METHOD) {
+            answer["headers"] = json!({"Allow": {
+                "description": "Los métodos de la ruta.",
+                "required": true,
+                "schema": {"type": "string"},
+            }});
+        }
         if problem.is(kinds::MEDIA_TYPE) {
             answer["headers"] = json!({"Accept-Encoding": {
                 "description": "Cómo se admite un cuerpo, si llegó comprimido.",
@@ -307,5 +365,43 @@ fn problemas() -> Value {
         }
         (name.to_owned(), answer)
     };
-    all.into_iter().map(answer).collect::<Map<_, _>>().into()
+    let mut answers: Map<_, _> = all.into_iter().map(answer).collect();
+    answers.extend(of_the_gateway());
+    answers.into()
+}
+
+/// The refusals that the gateway writes itself.
+fn of_the_gateway() -> impl Iterator<Item = (String, Value)> {
+    let all = [
+        ("SinIdentidad", "No se sabe quién pide.", "Unauthorized"),
+        (
+            "SinPermiso",
+            "La solicitud no está firmada, o quien la firma no puede usar la ruta.",
+            "Forbidden",
+        ),
+        (
+            "DemasiadasSolicitudes",
+            "Llegaron más solicitudes de las que se atienden.",
+            "Too Many Requests",
+        ),
+        (
+            "RespuestaRota",
+            "El servicio no pudo responder.",
+            "Internal server error",
+        ),
+        (
+            "SinRespuesta",
+            "El servicio no respondió a tiempo. Repetir la solicitud con la misma clave es seguro.",
+            "Endpoint request timed out",
+        ),
+    ];
+    all.into_iter().map(|(name, description, title)| {
+        let example = json!({"type": "about:blank", "title": title});
+        let media = json!({"schema": schema("ProblemaDelGateway"), "examples": {"problema": {"value": example}}});
+        let answer = json!({
+            "description": description,
+            "content": {"application/problem+json": media},
+        });
+        (name.to_owned(), answer)
+    })
 }

@@ -10,7 +10,7 @@ use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 use vuelos::{
     cancelar_reserva::{MAX_MOTIVO, PLAZO},
-    crear_reserva::{MAX_LEGS, MAX_LIST, MAX_NOMBRE, MAX_OPENING_EVENT, MAX_TOKEN},
+    crear_reserva::{MAX_LEGS, MAX_LIST, MAX_NOMBRE, MAX_OPENING_EVENT, MAX_PASAJEROS, MAX_TOKEN},
 };
 
 /// The description of each schema and of each of its fields.
@@ -57,6 +57,11 @@ const TEXTOS: &[(&str, &str)] = &[
     (
         "CrearReserva.pago",
         "Precio y medio de pago. Sin él, la tarifa se calcula por la distancia y se paga con `tok_visa`.",
+    ),
+    (
+        "CrearReserva.pasajeros",
+        "De 1 a 9 pasajeros. Cada uno ocupa una silla en cada leg, y la tarifa que se calcula es por pasajero. Sin ellos, uno sin \
+         nombre.",
     ),
     (
         "CrearReserva.saga",
@@ -163,7 +168,7 @@ const TEXTOS: &[(&str, &str)] = &[
     ("Event.datacontenttype", "Siempre `application/json`."),
     (
         "Event.dataschema",
-        "Contexto, tipo y versión de `data`, por ejemplo `urn:aeroalpes:esquema:vuelos:ReservaCreada:v2`.",
+        "Contexto, tipo y versión de `data`, por ejemplo `urn:aeroalpes:esquema:vuelos:ReservaCreada:v3`.",
     ),
     ("Event.id", "Identifica el evento."),
     (
@@ -242,6 +247,13 @@ const TEXTOS: &[(&str, &str)] = &[
         "UUID que reúne todo lo que pasa por una reserva; también identifica su saga. Lo asigna el servidor, y es el mismo de la reserva.",
     ),
     ("IdReserva", "UUID de una reserva. Lo asigna el servidor."),
+    ("Importe", "Cuánto cuesta una reserva."),
+    ("Importe.moneda", "Código ISO 4217 de la moneda."),
+    (
+        "Importe.monto",
+        "La tarifa sin impuesto, de todos los pasajeros.",
+    ),
+    ("Importe.monto_vat", "El impuesto."),
     ("Inventario", "Cuántas sillas quedan en un vuelo."),
     ("Inventario.destino", "Código IATA de adónde llega."),
     ("Inventario.fecha_salida", "Cuándo sale. RFC 3339 con zona."),
@@ -263,14 +275,17 @@ const TEXTOS: &[(&str, &str)] = &[
         "De 1 a 10 direcciones del viaje, por ejemplo la ida y la vuelta, en el orden en que se vuelan: cada una sale cuando ya llegó \
          la anterior. No tiene que salir de donde llegó la anterior.",
     ),
-    ("Leg", "Un vuelo, de un despegue al siguiente aterrizaje."),
+    (
+        "Leg",
+        "Un vuelo, de un despegue al siguiente aterrizaje. En una reserva no se repite ni coincide en el tiempo con otro.",
+    ),
     (
         "Leg.destino",
         "Adónde llega: otro aeropuerto que el de origen.",
     ),
     (
         "Leg.fecha_llegada",
-        "Cuándo llega: después de la salida. RFC 3339 con zona.",
+        "Cuándo llega: después de la salida, y no tan pronto que el leg vuele a más de 2500 km/h en línea recta. RFC 3339 con zona.",
     ),
     (
         "Leg.fecha_salida",
@@ -322,11 +337,24 @@ const TEXTOS: &[(&str, &str)] = &[
     ),
     ("Pago.monto_vat", "El impuesto."),
     ("ModoSaga", "Quién lleva una saga."),
+    ("Pasajero", "Un pasajero."),
+    (
+        "Pasajero.nombre",
+        "Nombre, de 1 a 200 caracteres que digan algo. No se compara con nada.",
+    ),
     ("PendienteSaga", "El comando cuya respuesta se espera."),
     ("PendienteSaga.comando", "El comando."),
     ("PendienteSaga.direccion", "Para qué es."),
     ("PendienteSaga.intentos", "Cuántas veces se envió."),
     ("PendienteSaga.paso", "Su paso, desde 1."),
+    (
+        "ProblemaDelGateway",
+        "Por qué el gateway no pasó la solicitud al servicio, o no obtuvo su respuesta (RFC 9457).",
+    ),
+    ("ProblemaDelGateway.detail", "Qué pasó esta vez."),
+    ("ProblemaDelGateway.status", "El estado HTTP, si se dice."),
+    ("ProblemaDelGateway.title", "Qué pasó, en inglés."),
+    ("ProblemaDelGateway.type", "Siempre `about:blank`."),
     ("Problem", "Por qué se rechazó la solicitud (RFC 9457)."),
     ("Problem.detail", "Qué pasó esta vez."),
     ("Problem.errores", "Cada campo con error."),
@@ -398,10 +426,51 @@ const TEXTOS: &[(&str, &str)] = &[
         "ReservaDto.pago",
         "Precio y medio de pago; nulo en reservas muy antiguas que no lo decían.",
     ),
+    (
+        "ReservaDto.pasajeros",
+        "Los pasajeros; uno sin nombre si el cliente no dijo ninguno.",
+    ),
     ("ReservasPorDia", "La tabla pivote de días contra estados."),
     (
         "ReservasPorDia.filas",
         "Los días en que se crearon reservas, en orden.",
+    ),
+    (
+        "ResumenReserva",
+        "Una reserva en una lista, sin sus legs, sus pasajeros ni su medio de pago.",
+    ),
+    ("ResumenReserva.estado", "Su estado."),
+    (
+        "ResumenReserva.fecha_actualizacion",
+        "Cuándo cambió por última vez.",
+    ),
+    ("ResumenReserva.fecha_creacion", "Cuándo se creó."),
+    ("ResumenReserva.id_cliente", "El cliente, si se dijo."),
+    ("ResumenReserva.id_correlacion", "Su saga."),
+    ("ResumenReserva.id_reserva", "La reserva."),
+    (
+        "ResumenReserva.importe",
+        "Cuánto cuesta; nulo en reservas muy antiguas que no lo decían.",
+    ),
+    ("ResumenReserva.numero_pasajeros", "Cuántos son."),
+    (
+        "ResumenReserva.viaje",
+        "De dónde a dónde; nulo en reservas muy antiguas que no lo decían.",
+    ),
+    (
+        "ResumenViaje",
+        "Un viaje, de su primer leg al último, en el orden de la reserva.",
+    ),
+    (
+        "ResumenViaje.destino",
+        "Código IATA de adónde llega el último leg.",
+    ),
+    ("ResumenViaje.fecha_llegada", "Cuándo llega el último leg."),
+    ("ResumenViaje.fecha_salida", "Cuándo sale el primer leg."),
+    ("ResumenViaje.numero_legs", "Cuántos legs son."),
+    (
+        "ResumenViaje.origen",
+        "Código IATA de dónde sale el primer leg.",
     ),
     ("ResumenSaga", "Una saga, sin su log."),
     (
@@ -519,8 +588,15 @@ const TEXTOS: &[(&str, &str)] = &[
 
 /// Every schema, by name.
 pub(crate) fn esquemas() -> Value {
-    let limits = [MAX_LIST, MAX_LEGS, MAX_TOKEN, MAX_NOMBRE, MAX_OPENING_EVENT];
-    let told = [10, 50, 64, 200, 32 * 1024];
+    let limits = [
+        MAX_LIST,
+        MAX_LEGS,
+        MAX_TOKEN,
+        MAX_NOMBRE,
+        MAX_PASAJEROS,
+        MAX_OPENING_EVENT,
+    ];
+    let told = [10, 50, 64, 200, 9, 32 * 1024];
     assert_eq!(limits, told, "TEXTOS tells other limits");
 
     let settings = || {
@@ -555,11 +631,12 @@ pub(crate) fn esquemas() -> Value {
     }
     esquemas.extend(made_by_hand());
 
-    let request = &mut esquemas["CrearReserva"];
-    request["additionalProperties"] = false.into();
-    let properties = &mut request["properties"];
+    bound(&mut esquemas);
+    let properties = &mut esquemas["CrearReserva"]["properties"];
     properties["itinerarios"]["minItems"] = 1.into();
     properties["itinerarios"]["maxItems"] = MAX_LIST.into();
+    properties["pasajeros"]["minItems"] = 1.into();
+    properties["pasajeros"]["maxItems"] = MAX_PASAJEROS.into();
     properties["id_cliente"]["pattern"] = "^[A-Za-z0-9._-]{1,64}$".into();
 
     // The engine accepts event streams of any domain. The API has only the event streams of the three contexts.
@@ -569,6 +646,52 @@ pub(crate) fn esquemas() -> Value {
     describe(&mut esquemas);
     esquemas.into()
 }
+
+/// Adds the bounds that the rules of `vuelos` set to the schemas of a request for a reservation.
+fn bound(esquemas: &mut Map<String, Value>) {
+    for name in [
+        "CrearReserva",
+        "Itinerario",
+        "Odo",
+        "Segmento",
+        "Leg",
+        "Aeropuerto",
+        "Pago",
+        "Pasajero",
+    ] {
+        esquemas[name]["additionalProperties"] = false.into();
+    }
+    let mut bound = |schema: &str, field: &str, bounds: Value| {
+        let Value::Object(bounds) = bounds else {
+            panic!("{bounds} is no object")
+        };
+        let field = &mut esquemas[schema]["properties"][field];
+        field.as_object_mut().unwrap().extend(bounds);
+    };
+    for (schema, list) in [
+        ("Itinerario", "odos"),
+        ("Odo", "segmentos"),
+        ("Segmento", "legs"),
+    ] {
+        bound(schema, list, json!({"minItems": 1, "maxItems": MAX_LIST}));
+    }
+    let name = json!({"maxLength": MAX_NOMBRE, "pattern": TEXT});
+    bound("Aeropuerto", "nombre", name);
+    let words = json!({"minLength": 1, "maxLength": MAX_NOMBRE, "pattern": WORDS_OF_TEXT});
+    bound("Pasajero", "nombre", words);
+    bound("Aeropuerto", "codigo", json!({"pattern": "^[A-Z]{3}$"}));
+    bound("Pago", "moneda", json!({"pattern": "^[A-Z]{3}$"}));
+    let token = format!("^[a-z0-9_]{{1,{MAX_TOKEN}}}$");
+    bound("Pago", "medio", json!({"pattern": token}));
+}
+
+/// One line of printable characters: the rule of every text, as a pattern. The characters that Unicode assigns to
+/// nothing beyond U+FFFF are missing in it.
+const TEXT: &str =
+    r"^[^\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069\ufdd0-\ufdef\ufffe\uffff]*$";
+/// The same, with at least one character that is not blank.
+const WORDS_OF_TEXT: &str =
+    r"^(?=.*\S)[^\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069\ufdd0-\ufdef\ufffe\uffff]*$";
 
 /// Types of the engine whose schemas have Spanish names in the API.
 const WORDS: [(&str, &str); 2] = [
@@ -641,9 +764,17 @@ fn made_by_hand() -> Map<String, Value> {
     }
     told("InventarioVuelo", flight);
     told(
+        "ProblemaDelGateway",
+        json!({"type": {"type": "string", "const": "about:blank"}, "title": {"type": "string"}}),
+    );
+    told(
         "Salud",
         json!({"estado": {"type": "string", "const": "ok"}}),
     );
+    // Only some of the gateway's refusals say more.
+    let more = &mut schemas["ProblemaDelGateway"]["properties"];
+    more["detail"] = json!({"type": "string"});
+    more["status"] = json!({"type": "integer", "minimum": 400, "maximum": 599});
     schemas.extend(asked_by_hand());
     schemas
 }
@@ -661,7 +792,7 @@ fn asked_by_hand() -> Map<String, Value> {
         })
     };
     // The text must have at least one character that is not blank.
-    let words = |most: usize| json!({"type": ["string", "null"], "minLength": 1, "maxLength": most, "pattern": "\\S"});
+    let words = |most: usize| json!({"type": ["string", "null"], "minLength": 1, "maxLength": most, "pattern": WORDS_OF_TEXT});
     let mut motivo = words(MAX_MOTIVO);
     motivo["default"] = "cancelada por el cliente".into();
     motivo["not"] = json!({"const": PLAZO});

@@ -7,6 +7,7 @@
 
 mod documento;
 mod esquemas;
+mod podar;
 mod pruebas;
 mod reportes;
 mod reservas;
@@ -36,16 +37,24 @@ fn infra(file: &str) -> PathBuf {
 
 #[test]
 fn the_file_is_what_the_code_says() {
-    let generated = format!("{:#}\n", documento::documento());
-    let file = infra("openapi.json");
-    if std::env::var("ALPES_BLESS").as_deref() == Ok("1") {
-        fs::write(&file, &generated).unwrap();
+    for (name, documento) in [
+        ("openapi.json", documento::documento()),
+        (
+            "openapi-sin-pruebas.json",
+            documento::documento_sin_pruebas(),
+        ),
+    ] {
+        let generated = format!("{documento:#}\n");
+        let file = infra(name);
+        if std::env::var("ALPES_BLESS").as_deref() == Ok("1") {
+            fs::write(&file, &generated).unwrap();
+        }
+        assert!(
+            fs::read_to_string(&file).unwrap_or_default() == generated,
+            "infra/{name} is not what the code says: run `ALPES_BLESS=1 cargo test -p http-queries --test openapi`, \
+             and look at what changed"
+        );
     }
-    assert!(
-        fs::read_to_string(&file).unwrap() == generated,
-        "infra/openapi.json is not what the code says: run `ALPES_BLESS=1 cargo test -p http-queries --test openapi`, \
-         and look at what changed"
-    );
 }
 
 fn description() -> Description {
@@ -121,11 +130,11 @@ fn the_template_the_functions_and_the_description_have_the_same_routes() {
     let allowed = |path: &str| -> Vec<&str> {
         let of_path = described.iter().filter(|(of, _)| of == path);
         let methods: Vec<_> = of_path.map(|(_, method)| method.as_str()).collect();
-        let read = ["get", "head"]
-            .into_iter()
-            .filter(|_| methods.contains(&"get"));
-        read.chain(methods.iter().copied().filter(|method| *method != "get"))
-            .collect()
+        // Every path with GET has HEAD, and every path has OPTIONS; the description says so once.
+        let read = ["get", "head"].into_iter();
+        let read = read.filter(|_| methods.contains(&"get"));
+        let others = methods.iter().copied().filter(|method| *method != "get");
+        read.chain(["options"]).chain(others).collect()
     };
     let paths: BTreeSet<&str> = described.iter().map(|(path, _)| path.as_str()).collect();
     let routes: BTreeSet<&str> = ROUTES.iter().map(|route| route.path).collect();
@@ -153,6 +162,77 @@ fn the_template_the_functions_and_the_description_have_the_same_routes() {
         };
         assert_eq!(function, expected, "{method} {path}");
     }
+}
+
+/// A path joined to the base URL leads to the path of the API, wherever the document was read.
+#[test]
+fn the_base_url_has_the_stage_and_no_slash_at_its_end() {
+    let template = fs::read_to_string(infra("template.yaml")).unwrap();
+    let stage = template
+        .lines()
+        .find_map(|line| line.trim().strip_prefix("StageName: "));
+    assert_eq!(stage, Some(documento::STAGE));
+    for name in ["openapi.json", "openapi-sin-pruebas.json"] {
+        let document = fs::read_to_string(infra(name)).unwrap();
+        let document: Value = serde_json::from_str(&document).unwrap();
+        assert_eq!(document["servers"].as_array().unwrap().len(), 1);
+        assert_eq!(
+            document["servers"][0]["url"],
+            format!("../{}", documento::STAGE)
+        );
+    }
+}
+
+/// Test endpoints are described only where they are deployed, and nothing that only they use is left.
+#[test]
+fn test_endpoints_are_described_where_they_are_deployed() {
+    for (allows_tests, described) in [(true, true), (false, false)] {
+        let fixture = fixture().over(|ports| ports.allows_tests = allows_tests);
+        let document = fixture.get("/openapi.json").ok();
+        let paths = document["paths"].as_object().unwrap();
+        assert_eq!(
+            paths.keys().any(|path| path.starts_with("/pruebas")),
+            described
+        );
+        assert_eq!(document.to_string().contains("PruebaEvento"), described);
+        let used = podar::references(&document);
+        for kind in ["schemas", "responses"] {
+            for name in document["components"][kind].as_object().unwrap().keys() {
+                let reference = format!("#/components/{kind}/{name}");
+                assert!(used.contains(&reference), "{reference} is not used");
+            }
+        }
+        for reference in used {
+            assert!(document.pointer(&reference[1..]).is_some(), "{reference}");
+        }
+    }
+}
+
+/// Every link leads to an operation, and its parameter is a field of the answer.
+#[test]
+fn links_lead_from_a_new_reservation_to_what_can_be_asked_of_it() {
+    let description = description();
+    let fixture = fixture();
+    let id = fixture.create(None).to_string();
+    let created = ("/vuelos/reserva".to_owned(), "post".to_owned());
+    let links = &description.response(&created, 202).unwrap()["links"];
+    let answer = json!({"id_reserva": id, "id_correlacion": id});
+    let mut followed = 0;
+    for link in links.as_object().unwrap().values() {
+        let operations = description.operations();
+        let mut named = operations.iter().filter(|operation| {
+            description.operation(operation)["operationId"] == link["operationId"]
+        });
+        let (path, method) = named.next().expect("an operation of that id");
+        let field = link["parameters"]["id"].as_str().unwrap();
+        let value = answer.pointer(field.strip_prefix("$response.body#").unwrap());
+        let path = path.replace("{id}", value.unwrap().as_str().unwrap());
+        if method == "get" {
+            assert_eq!(fixture.get(&path).status, 200, "{path}");
+            followed += 1;
+        }
+    }
+    assert_eq!((links.as_object().unwrap().len(), followed), (4, 3));
 }
 
 #[test]
@@ -276,6 +356,19 @@ fn what_is_not_a_request_does_not_fit() {
             vec![
                 ("otro", json!(1)),
                 ("itinerarios", json!([])),
+                ("itinerarios", json!([{"odos": [], "otro": 1}])),
+                ("pasajeros", json!([])),
+                ("pasajeros", json!(vec![json!({}); 10])),
+                ("pasajeros", json!([{"edad": 1}])),
+                ("pasajeros", json!([{"nombre": "\u{7}"}])),
+                (
+                    "pago",
+                    json!({"monto": "1", "monto_vat": "0", "moneda": "usd", "medio": "tok_visa"}),
+                ),
+                (
+                    "pago",
+                    json!({"monto": "1", "monto_vat": "0", "moneda": "USD", "medio": "TOK"}),
+                ),
                 ("id_cliente", json!("con espacio")),
                 ("saga", json!("orquesta")),
             ],

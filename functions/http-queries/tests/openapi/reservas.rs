@@ -22,9 +22,22 @@ pub(crate) fn crear() -> Value {
         "schema": {"type": "string", "format": "uri-reference"},
         "example": format!("reserva/{ID}"),
     });
+    let link = |operation: &str, field: &str, description: &str| {
+        json!({
+            "operationId": operation,
+            "parameters": {"id": format!("$response.body#/{field}")},
+            "description": description,
+        })
+    };
+    accepted["links"] = json!({
+        "reserva": link("verReserva", "id_reserva", "La reserva, desde que se recibe esta respuesta."),
+        "eventos": link("verEventos", "id_reserva", "Sus eventos."),
+        "saga": link("verSaga", "id_correlacion", "Su saga, desde que se recibe esta respuesta."),
+        "cancelacion": link("cancelarReserva", "id_reserva", "Cómo cancelarla."),
+    });
     let responses = taken(
         accepted,
-        &[("409", "Conflicto"), ("422", "ClaveReutilizada")],
+        &[("409", "ConflictoAlCrear"), ("422", "ClaveReutilizada")],
     );
 
     let mut complete = sample();
@@ -32,6 +45,7 @@ pub(crate) fn crear() -> Value {
     complete["pago"] =
         json!({"monto": "100.00", "monto_vat": "19.00", "moneda": "USD", "medio": "tok_visa"});
     complete["saga"] = "coreografia".into();
+    complete["pasajeros"] = json!([{"nombre": "Ana María Gómez"}, {}]);
     let examples = json!({"tutorial": sample(), "completa": complete});
     json!({
         "operationId": "crearReserva",
@@ -83,7 +97,7 @@ pub(crate) fn cancelar() -> Value {
 
 /// `GET /vuelos/reserva`.
 pub(crate) fn listar() -> Value {
-    let example = json!({"reservas": [reserva("vista")], "siguiente": null});
+    let example = json!({"reservas": [resumen()], "siguiente": null});
     let responses = found(
         answer(
             "Una página de reservas.",
@@ -99,7 +113,7 @@ pub(crate) fn listar() -> Value {
         "tags": ["reservas"],
         "summary": "Listar reservas",
         "description":
-            "De la más reciente a la más antigua. Los filtros se usan solos o juntos. Una reserva recién creada aparece \
+            "Un resumen de cada una, de la más reciente a la más antigua; `/vuelos/reserva/{id}` la muestra entera. Los filtros se usan solos o juntos. Una reserva recién creada aparece \
              en cuanto la vista la conoce.",
         "parameters": [
             {
@@ -173,6 +187,21 @@ pub(crate) fn id() -> Value {
     id_in_path("El `id_reserva` que respondió la creación.", "IdReserva")
 }
 
+fn resumen() -> Value {
+    let mut resumen = reserva("vista");
+    let fields = resumen.as_object_mut().unwrap();
+    for left_out in ["itinerarios", "pasajeros", "pago", "origen"] {
+        fields.remove(left_out);
+    }
+    resumen["viaje"] = json!({
+        "origen": "BOG", "destino": "JFK", "numero_legs": 1,
+        "fecha_salida": "2022-11-22T13:10:00Z", "fecha_llegada": "2022-11-22T15:10:00Z",
+    });
+    resumen["numero_pasajeros"] = 1.into();
+    resumen["importe"] = json!({"monto": "479.56", "monto_vat": "91.12", "moneda": "USD"});
+    resumen
+}
+
 fn reserva(origen: &str) -> Value {
     let sample = crear_reserva::parse(&sample()).unwrap();
     json!({
@@ -183,7 +212,8 @@ fn reserva(origen: &str) -> Value {
         "fecha_creacion": "2026-01-31T10:00:00.000Z",
         "fecha_actualizacion": "2026-01-31T10:00:00.000Z",
         "itinerarios": sample.itinerarios,
-        "pago": tarifa::fare(&sample.itinerarios),
+        "pago": tarifa::fare(&sample.itinerarios, 1),
+        "pasajeros": [{}],
         "origen": origen,
     })
 }

@@ -236,7 +236,8 @@ fn what_could_not_be_read_is_not_committed() {
     let fixture = fixture();
     let other = fixture.fresh().to_string();
     let creada = |field: &str, value: Value| {
-        let mut data = json!({"estado": "Pendiente", "itinerarios": [], "pago": null});
+        let mut data =
+            json!({"estado": "Pendiente", "itinerarios": [], "pago": null, "pasajeros": [{}]});
         data[field] = value;
         data
     };
@@ -285,7 +286,11 @@ fn what_could_not_be_read_is_not_committed() {
         (
             "vuelos/eventos/ReservaCreada",
             json!({}),
-            vec!["data.estado: requerido", "data.itinerarios: requerido"],
+            vec![
+                "data.estado: requerido",
+                "data.itinerarios: requerido",
+                "data.pasajeros: requerido",
+            ],
         ),
         (
             "vuelos/eventos/ReservaCreada",

@@ -16,16 +16,12 @@ pub const MAX_BODY: usize = 64 * 1024;
 ///
 /// # Errors
 ///
-/// A [`Problem`] if the body is too large, is compressed, is not JSON, has a field twice, or is sent with another
-/// content type.
+/// A [`Problem`] if the body is too large, is compressed, is not JSON, has a field twice, or is sent without a content
+/// type or with another one.
 pub fn json_body(request: &Request) -> Result<Value, Problem> {
-    let is_said_to_be_json = match Header::of(request, header::CONTENT_TYPE.as_str()) {
-        Header::Absent => true,
-        Header::Text(media) => is_json(media),
-        Header::Unreadable => false,
-    };
-    if !is_said_to_be_json {
-        let rule = "Debe aparecer una sola vez y ser application/json";
+    let media = Header::of(request, header::CONTENT_TYPE.as_str());
+    if !matches!(media, Header::Text(media) if is_json(media)) {
+        let rule = "Debe aparecer una sola vez y ser application/json, sin charset o con utf-8";
         let errores = vec![Violation::new("Content-Type", "formato", rule)];
         return Err(Problem::of(kinds::MEDIA_TYPE).at(errores));
     }
@@ -93,11 +89,20 @@ fn is_uncoded(request: &Request) -> bool {
     })
 }
 
-/// True for the media types of JSON. The parameters of the media type are ignored, because JSON is always UTF-8 and
-/// `charset` has no effect (RFC 8259, 11).
+/// True for the media type of JSON, whose only parameter may be the charset UTF-8. JSON has no charset (RFC 8259, 11), so
+/// another charset shows that the client and this API would read the bytes differently.
 fn is_json(media: &str) -> bool {
-    let essence = media.split(';').next().unwrap_or_default();
-    let essence = essence.trim().to_ascii_lowercase();
-    essence == "application/json"
-        || (essence.starts_with("application/") && essence.ends_with("+json"))
+    let mut parts = media.split(';').map(str::trim);
+    let is_essence = |part: &str| part.eq_ignore_ascii_case("application/json");
+    let is_utf8 = |part: &str| {
+        part.split_once('=').is_some_and(|(name, value)| {
+            let value = value
+                .strip_prefix('"')
+                .map_or(Some(value), |quoted| quoted.strip_suffix('"'));
+            name.eq_ignore_ascii_case("charset")
+                && value.is_some_and(|value| value.eq_ignore_ascii_case("utf-8"))
+        })
+    };
+    let (essence, charset) = (parts.next(), parts.next());
+    essence.is_some_and(is_essence) && charset.is_none_or(is_utf8) && parts.next().is_none()
 }

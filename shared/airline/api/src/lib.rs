@@ -5,6 +5,7 @@
 
 mod body;
 mod event;
+mod front;
 mod idempotency;
 mod refusal;
 mod routes;
@@ -26,9 +27,10 @@ use tracing::{Instrument, info, info_span};
 
 pub use body::{MAX_BODY, json_body, optional_json_body};
 pub use event::Event;
+pub use front::Front;
 pub use idempotency::{command_id, reservation_of, with_key};
 pub use refusal::Refusal;
-pub use routes::{ROUTES, Route, routed};
+pub use routes::{ROUTES, Route};
 pub use trace::traceparent;
 
 /// The response header that gives the saga's correlation id to the caller.
@@ -107,10 +109,10 @@ pub fn problem(problem: &Problem) -> Response<Body> {
 /// The 404 answer of a path that does not exist.
 #[must_use]
 pub fn no_such_path(request: &Request) -> Response<Body> {
-    problem(
-        &Problem::of(kinds::NOT_FOUND)
-            .because(format!("No hay nada en {}", request.raw_http_path())),
-    )
+    problem(&Problem::of(kinds::NOT_FOUND).because(format!(
+        "No hay nada en {}",
+        parse::hidden(request.raw_http_path())
+    )))
 }
 
 fn answer(
@@ -170,7 +172,7 @@ pub async fn serve(app: impl HttpApp) -> Result<(), Error> {
     let answered = service_fn(move |request: Request| {
         let app = app.clone();
         let method: Method = request.method().clone();
-        let path = request.raw_http_path().to_owned();
+        let path = parse::hidden(request.raw_http_path());
         let span = info_span!("request", %method, path);
         let work = async move {
             let start = Instant::now();

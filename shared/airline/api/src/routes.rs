@@ -1,7 +1,5 @@
 //! The API's paths, and the methods of each path.
 
-use std::future::Future;
-
 use alpes_messages::Problem;
 use events::kinds;
 use lambda_http::{
@@ -9,7 +7,7 @@ use lambda_http::{
     http::{HeaderValue, Method, header},
 };
 
-use crate::{Refusal, no_such_path, problem, segments};
+use crate::{problem, segments};
 
 /// A path of the API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,13 +19,13 @@ pub struct Route {
 }
 
 /// The methods of a path that can only be read.
-const READ: &str = "GET, HEAD";
-/// The method of a path that only accepts commands.
-const DO: &str = "POST";
+const READ: &str = "GET, HEAD, OPTIONS";
+/// The methods of a path that only accepts commands.
+const DO: &str = "OPTIONS, POST";
 
 /// Every path of the API. Each function has the whole list, so that its 405 answer can list the methods of any path.
 pub const ROUTES: &[Route] = &[
-    route("/vuelos/reserva", "GET, HEAD, POST"),
+    route("/vuelos/reserva", "GET, HEAD, OPTIONS, POST"),
     route("/vuelos/reserva/{id}", READ),
     route("/vuelos/reserva/{id}/cancelacion", DO),
     route("/vuelos/reserva/{id}/eventos", READ),
@@ -50,7 +48,7 @@ const fn route(path: &'static str, allow: &'static str) -> Route {
 
 impl Route {
     /// The route of a request; `None` if the API has no path of that form.
-    fn of(request: &Request) -> Option<&'static Self> {
+    pub(crate) fn of(request: &Request) -> Option<&'static Self> {
         let asked = segments(request);
         ROUTES.iter().find(|route| route.is(&asked))
     }
@@ -68,32 +66,13 @@ impl Route {
         }
     }
 
-    fn has(&self, method: &Method) -> bool {
+    pub(crate) fn has(&self, method: &Method) -> bool {
         self.allow.split(", ").any(|known| known == method.as_str())
     }
 }
 
-/// Answers a request with `answer`, if the path has the request's method and this function serves the path. Otherwise
-/// the answer is 404, or 405 with the methods of the path.
-///
-/// HEAD is answered like GET, with the body: the HTTP server removes the body and sends its length. For an empty body
-/// the server would send the length 0, which RFC 9110 (8.6) forbids.
-pub async fn routed(
-    request: &Request,
-    answered: &[Method],
-    answer: impl Future<Output = Result<Response<Body>, Refusal>>,
-) -> Response<Body> {
-    match Route::of(request) {
-        None => no_such_path(request),
-        Some(route) if route.has(request.method()) && answered.contains(request.method()) => {
-            answer.await.unwrap_or_else(|refusal| refusal.answer())
-        }
-        Some(route) => no_such_method(route),
-    }
-}
-
 /// The 405 answer of a path that lacks the method.
-fn no_such_method(route: &Route) -> Response<Body> {
+pub(crate) fn no_such_method(route: &Route) -> Response<Body> {
     let detail = format!("Métodos permitidos: {}", route.allow);
     let mut response = problem(&Problem::of(kinds::METHOD).because(detail));
     response

@@ -11,7 +11,7 @@ alpes_messages::catalogue! {
     /// The data of an event in its newest version: the domain event.
     pub enum Payload;
     VUELOS: vuelos as EventoVuelos {
-        ReservaCreada [upcast::reserva_creada_v1],
+        ReservaCreada [upcast::reserva_creada_v1, upcast::reserva_creada_v2],
         ReservaAprobada [],
         AprobacionReservaFallida [],
         ReservaCancelada [],

@@ -5,7 +5,10 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{IdReserva, vuelos::Itinerario};
+use crate::{
+    IdReserva,
+    vuelos::{Itinerario, Pasajero},
+};
 
 /// A number of seats on one flight. A flight is identified by origin, destination and departure.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
@@ -21,12 +24,12 @@ pub struct Sillas {
     pub sillas: u32,
 }
 
-/// The reservation holds a seat on every leg.
+/// The reservation holds a seat on every leg for each passenger.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ReservaGDSConfirmada {
     /// The reservation.
     pub id_reserva: IdReserva,
-    /// The seats that it holds. Each flight is listed once, with one seat for each leg on it.
+    /// The seats that it holds. Each flight is listed once, with one seat for each leg on it and each passenger.
     pub sillas: Vec<Sillas>,
     /// Time of the confirmation.
     pub fecha_actualizacion: Moment,
@@ -56,11 +59,14 @@ pub struct ConfirmacionGDSRevertida {
     pub fecha_actualizacion: Moment,
 }
 
-/// `ConfirmarReserva`: take a seat on every leg, or on none.
+/// `ConfirmarReserva`: take a seat on every leg for each passenger, or none at all.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ConfirmarReserva {
     /// The journey.
     pub itinerarios: Vec<Itinerario>,
+    /// The passengers. Without passengers, the command takes the seats of one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pasajeros: Option<Vec<Pasajero>>,
 }
 
 /// `RevertirConfirmacion`: give back the seats of the reservation, and take none for it from then on. The reservation

@@ -50,6 +50,12 @@ pub const STATE: Kind = Kind {
     title: "El estado actual no lo permite",
     status: 409,
 };
+/// The client has too many unpaid reservations.
+pub const UNPAID: Kind = Kind {
+    uri: "urn:aeroalpes:problema:reservas-sin-pagar",
+    title: "El cliente tiene demasiadas reservas sin pagar",
+    status: 409,
+};
 /// Too many requests changed the same resource at once.
 pub const CONTENTION: Kind = Kind {
     uri: "urn:aeroalpes:problema:conflicto",

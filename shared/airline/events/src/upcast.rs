@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use alpes_messages::{DecodeError, Moment, StreamId, undecodable};
 
-use crate::{IdReserva, VUELOS};
+use crate::{IdReserva, VUELOS, vuelos::Pasajero};
 
 /// Converts an event that the tutorials' own code published, whose `specversion` is `v1`, to today's envelope; `None`
 /// for every other event.
@@ -77,6 +77,15 @@ pub(crate) fn reserva_creada_v1(old: &Value) -> Result<Value, DecodeError> {
         "itinerarios": [],
         "pago": null,
     }))
+}
+
+/// Converts version 2 of `ReservaCreada` to version 3. Version 2 has no passengers, and each reservation was for one.
+pub(crate) fn reserva_creada_v2(old: &Value) -> Result<Value, DecodeError> {
+    let mut new = old.clone();
+    let fields = new.as_object_mut();
+    let fields = fields.ok_or_else(|| undecodable("the data of a ReservaCreada is no object"))?;
+    fields.insert("pasajeros".to_owned(), json!(Pasajero::one()));
+    Ok(new)
 }
 
 fn milliseconds(value: &Value, name: &str) -> Result<Moment, DecodeError> {

@@ -128,8 +128,24 @@ pub struct Pago {
     pub medio: String,
 }
 
-/// A reservation was made. This is version 2. Version 1 comes from the tutorials' own code and has neither journey nor
-/// price.
+/// A passenger of a reservation.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Pasajero {
+    /// Name of the passenger, if the client gave one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nombre: Option<String>,
+}
+
+impl Pasajero {
+    /// The passengers of a reservation whose client named none: one passenger without a name.
+    #[must_use]
+    pub fn one() -> Vec<Self> {
+        vec![Self::default()]
+    }
+}
+
+/// A reservation was made. This is version 3. Version 2 has no passengers. Version 1 comes from the tutorials' own code
+/// and has neither journey nor price.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ReservaCreada {
     /// The reservation.
@@ -144,6 +160,8 @@ pub struct ReservaCreada {
     pub itinerarios: Vec<Itinerario>,
     /// The price; null if the event was stored in version 1.
     pub pago: Option<Pago>,
+    /// The passengers. An event that was stored in an older version has one passenger without a name.
+    pub pasajeros: Vec<Pasajero>,
 }
 
 /// A reservation was approved.
@@ -192,6 +210,9 @@ pub struct CrearReserva {
     /// The way in which the saga runs. The default is `orquestacion`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub saga: Option<SagaMode>,
+    /// The passengers, 1 to 9. Without passengers, the reservation is for one passenger without a name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pasajeros: Option<Vec<Pasajero>>,
 }
 
 /// `AprobarReserva`: approve the reservation, which is the command's subject.

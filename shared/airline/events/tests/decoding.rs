@@ -15,7 +15,7 @@ use events::{
     pagos::{PagoFallido, PagoRevertido, ReservaPagada},
     vuelos::{
         Aeropuerto, AprobacionReservaFallida, EstadoReserva, Itinerario, Leg, Monto, Odo, Pago,
-        ReservaAprobada, ReservaCancelada, ReservaCreada, Segmento,
+        Pasajero, ReservaAprobada, ReservaCancelada, ReservaCreada, Segmento,
     },
 };
 use jiff::Timestamp;
@@ -24,7 +24,8 @@ use rust_decimal::Decimal;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-const CREATED: &str = include_str!("../samples/vuelos/ReservaCreada.v2.json");
+const CREATED: &str = include_str!("../samples/vuelos/ReservaCreada.v3.json");
+const CREATED_V2: &str = include_str!("../samples/vuelos/ReservaCreada.v2.json");
 const CREATED_V1: &str = include_str!("../samples/vuelos/ReservaCreada.v1.json");
 const CANCELLED: &str = include_str!("../samples/vuelos/ReservaCancelada.v1.json");
 const PAID: &str = include_str!("../samples/pagos/ReservaPagada.v1.json");
@@ -227,7 +228,7 @@ fn what_a_newer_build_may_know_is_unknown_not_undecodable() {
     Event::decode(CREATED.as_bytes(), &older).expect("the others are known as before");
 
     for schema in [
-        "urn:aeroalpes:esquema:vuelos:ReservaCreada:v3",
+        "urn:aeroalpes:esquema:vuelos:ReservaCreada:v4",
         "urn:aeroalpes:esquema:vuelos:ReservaCreada:v4294967295",
         "urn:aeroalpes:esquema:vuelos:ReservaCreada:v4294967296",
         "urn:aeroalpes:esquema:vuelos:ReservaCreada:v0",
@@ -276,11 +277,23 @@ fn a_lifted_event_names_the_version_it_was_lifted_to() {
     let (lifted, payload) = decode(&event).unwrap();
     assert_eq!(
         lifted.dataschema,
-        "urn:aeroalpes:esquema:vuelos:ReservaCreada:v2"
+        "urn:aeroalpes:esquema:vuelos:ReservaCreada:v3"
     );
     let text = lifted.encode().unwrap();
     let again = Event::decode(text.as_bytes(), &events::catalogue()).unwrap();
     assert_eq!(again, (lifted, payload));
+}
+
+#[test]
+fn a_reservation_from_before_passengers_has_one_without_a_name() {
+    for old in [CREATED_V1, CREATED_V2] {
+        let (event, payload) = decode(&sample(old)).unwrap();
+        let Payload::ReservaCreada(made) = payload else {
+            panic!("{payload:?}")
+        };
+        assert_eq!(made.pasajeros, [Pasajero { nombre: None }]);
+        assert_eq!(event.data["pasajeros"], json!([{}]));
+    }
 }
 
 fn ids() -> impl Strategy<Value = Uuid> {
@@ -370,19 +383,26 @@ fn payload() -> impl Strategy<Value = (NewEvent, Payload)> {
             moment(),
             vec(itinerario(), 0..3),
             option::of(pago()),
+            vec(
+                option::of(".{0,10}").prop_map(|nombre| Pasajero { nombre }),
+                0..4
+            ),
         )
             .prop_map(
-                |(id_reserva, id_cliente, estado, fecha_creacion, itinerarios, pago)| both(
-                    ReservaCreada {
-                        id_reserva,
-                        id_cliente,
-                        estado,
-                        fecha_creacion,
-                        itinerarios,
-                        pago,
-                    },
-                    Payload::ReservaCreada,
-                )
+                |(id_reserva, id_cliente, estado, fecha_creacion, itinerarios, pago, pasajeros)| {
+                    both(
+                        ReservaCreada {
+                            id_reserva,
+                            id_cliente,
+                            estado,
+                            fecha_creacion,
+                            itinerarios,
+                            pago,
+                            pasajeros,
+                        },
+                        Payload::ReservaCreada,
+                    )
+                }
             ),
         (id(), moment()).prop_map(|(id_reserva, fecha_actualizacion)| both(
             ReservaAprobada {

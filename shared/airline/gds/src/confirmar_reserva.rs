@@ -1,4 +1,4 @@
-//! `ConfirmarReserva`: takes a seat on every leg, or on none.
+//! `ConfirmarReserva`: takes a seat on every leg for each passenger, or none at all.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use events::{
     Payload,
     gds::{ConfirmacionFallida, ConfirmarReserva, ReservaGDSConfirmada, Sillas},
     kinds,
-    vuelos::{Aeropuerto, Itinerario, Leg, Odo, Segmento},
+    vuelos::{Aeropuerto, Itinerario, Leg, Odo, Pasajero, Segmento},
 };
 use parse::{Node, Regla, Violations, invalid};
 use serde_json::Value;
@@ -29,14 +29,28 @@ const SIN_SILLAS: &str = "No hay sillas";
 /// can be flown.
 fn parse(data: &Value) -> Result<ConfirmarReserva, Vec<Violation>> {
     parse::read(data, |data, violations| {
-        let data = data.object(&["itinerarios"], violations)?;
+        let data = data.object(&["itinerarios", "pasajeros"], violations)?;
         let itinerarios = data.list("itinerarios", MAX_LIST, violations, read_itinerario)?;
-        if seats(&itinerarios).len() > MAX_FLIGHTS {
+        if seats(&itinerarios, 1).len() > MAX_FLIGHTS {
             let detalle = format!("Debe tener {MAX_FLIGHTS} vuelos distintos como máximo");
             violations.add(data.path.field("itinerarios"), Regla::Limite, detalle);
         }
-        Some(ConfirmarReserva { itinerarios })
+        let pasajeros = data.optional("pasajeros", violations, |node, violations| {
+            node.items(MAX_LIST, violations, read_pasajero)
+        });
+        Some(ConfirmarReserva {
+            itinerarios,
+            pasajeros,
+        })
     })
+}
+
+fn read_pasajero(node: Node<'_>, violations: &mut Violations) -> Option<Pasajero> {
+    let pasajero = node.object(&["nombre"], violations)?;
+    let nombre = pasajero.optional("nombre", violations, |node, violations| {
+        node.text(violations).map(str::to_owned)
+    });
+    Some(Pasajero { nombre })
 }
 
 fn read_itinerario(node: Node<'_>, violations: &mut Violations) -> Option<Itinerario> {
@@ -93,7 +107,10 @@ fn read_aeropuerto(node: Node<'_>, violations: &mut Violations) -> Option<Aeropu
 /// The outcome is `ReservaGDSConfirmada` with the writes that take the seats. If the transaction refused some of these
 /// writes, the outcome of the second decision is `ConfirmacionFallida`.
 pub(crate) fn decide(case: &Case<'_, Payload>) -> Result<Decision, Problem> {
-    let ConfirmarReserva { itinerarios } = parse(&case.command.data).map_err(invalid)?;
+    let ConfirmarReserva {
+        itinerarios,
+        pasajeros,
+    } = parse(&case.command.data).map_err(invalid)?;
     let reverted = |payload: &Payload| matches!(payload, Payload::ConfirmacionGDSRevertida(_));
     if case.latest(reverted).is_some() {
         return Err(Problem::of(kinds::STATE)
@@ -108,7 +125,8 @@ pub(crate) fn decide(case: &Case<'_, Payload>) -> Result<Decision, Problem> {
     if let Some(already) = case.already(decided) {
         return Ok(already);
     }
-    let sillas = seats(&itinerarios);
+    let passengers = pasajeros.map_or(1, |pasajeros| pasajeros.len());
+    let sillas = seats(&itinerarios, passengers);
     if !case.refused.is_empty() {
         let refused = case.refused.iter();
         let without = refused.filter_map(|place| sillas.get(*place).cloned());
@@ -149,8 +167,9 @@ fn failed(case: &Case<'_, Payload>, motivo: &str, sin_sillas: Vec<Sillas>) -> Ne
 }
 
 /// The seats that a journey needs. Each flight is listed once, in the order of the flights' keys, with one seat for
-/// each leg on the flight.
-fn seats(itinerarios: &[Itinerario]) -> Vec<Sillas> {
+/// each leg on the flight and each passenger.
+fn seats(itinerarios: &[Itinerario], passengers: usize) -> Vec<Sillas> {
+    let passengers = u32::try_from(passengers).unwrap_or(u32::MAX);
     let legs = itinerarios
         .iter()
         .flat_map(|itinerario| &itinerario.odos)
@@ -159,7 +178,7 @@ fn seats(itinerarios: &[Itinerario]) -> Vec<Sillas> {
     let mut flights: BTreeMap<Vuelo, u32> = BTreeMap::new();
     for leg in legs {
         let seats = flights.entry(vuelo(leg)).or_default();
-        *seats = seats.saturating_add(1);
+        *seats = seats.saturating_add(passengers);
     }
     let flights = flights.into_iter();
     flights.map(|(vuelo, seats)| vuelo.seats(seats)).collect()

@@ -39,7 +39,7 @@ pub use confirmar_reserva::{MAX_FLIGHTS, MAX_LIST};
 pub use inventory::TABLE;
 pub use politicas::policies;
 
-/// Takes a seat on every leg, or on none. Its data is [`events::gds::ConfirmarReserva`].
+/// Takes a seat on every leg for each passenger, or none at all. Its data is [`events::gds::ConfirmarReserva`].
 pub const CONFIRMAR_RESERVA: &str = "ConfirmarReserva";
 /// Gives back the seats of a reservation. Its data is [`events::gds::RevertirConfirmacion`].
 pub const REVERTIR_CONFIRMACION: &str = "RevertirConfirmacion";

@@ -22,18 +22,35 @@ pub struct Answer {
 }
 
 impl Answer {
-    /// Reads a response. Panics if the body is not JSON, or if the answer contains [`SECRET`], an error
-    /// text of the infrastructure.
+    /// Reads a response. Panics if the body is not JSON, if the answer contains [`SECRET`], an error text of the
+    /// infrastructure, or if it lacks a header that every answer has.
     pub fn of(response: Response<Body>) -> Self {
         let (parts, body) = response.into_parts();
         let Body::Text(text) = body else {
             panic!("an answer is text: {body:?}");
         };
         assert!(!text.contains(SECRET), "{text}");
+        for (name, value) in [
+            ("Cache-Control", "no-store"),
+            ("X-Content-Type-Options", "nosniff"),
+            (
+                "Strict-Transport-Security",
+                "max-age=31536000; includeSubDomains",
+            ),
+        ] {
+            let header = parts.headers.get(name);
+            let header = header.map(|header| header.to_str().unwrap());
+            assert_eq!(header, Some(value), "{name}");
+        }
         Self {
             status: parts.status,
             headers: parts.headers,
-            body: serde_json::from_str(&text).expect("an answer is JSON"),
+            body: if parts.status == StatusCode::NO_CONTENT {
+                assert_eq!(text, "");
+                Value::Null
+            } else {
+                serde_json::from_str(&text).expect("an answer is JSON")
+            },
             text,
         }
     }

@@ -3,7 +3,7 @@
 //!
 //! [`json()`] parses a text and [`read`] begins the walk. A [`Node`] is a value with its path, and an [`Object`] is a
 //! node with fields. If a reader cannot read a value, it records the broken [`Regla`] and returns `None`. Every text
-//! must obey the rule of [`text`].
+//! must obey the rule of [`text`], and no text may have the number of a payment card; [`hidden`] hides such a number.
 
 #![deny(missing_docs)]
 
@@ -11,6 +11,7 @@ mod forms;
 mod json;
 mod node;
 mod reglas;
+mod tarjeta;
 pub mod text;
 
 use alpes_event_store::StoreRefusal;
@@ -21,6 +22,7 @@ use serde_json::Value;
 pub use json::json;
 pub use node::{MAX_VIOLATIONS, Node, Object, Path, Violations, read};
 pub use reglas::Regla;
+pub use tarjeta::hidden;
 
 /// The `motivo` of every failure that a test asked for.
 pub const FALLA_INDUCIDA: &str = "falla inducida";

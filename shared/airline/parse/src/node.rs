@@ -6,7 +6,7 @@ use std::fmt;
 use alpes_messages::Violation;
 use serde_json::{Map, Value};
 
-use crate::{Regla, text};
+use crate::{Regla, hidden, text};
 
 /// Largest number of violations that an answer reports. Further violations are left out.
 pub const MAX_VIOLATIONS: usize = 100;
@@ -14,9 +14,11 @@ pub const MAX_VIOLATIONS: usize = 100;
 /// Longest name of an unknown field that the answer repeats, in characters.
 const MAX_ECHO: usize = 64;
 
-/// The name of a field as the answer shows it: cut after [`MAX_ECHO`] characters, with forbidden characters escaped.
+/// The name of a field as the answer shows it: cut after [`MAX_ECHO`] characters, with forbidden characters escaped, and
+/// without the number of a card.
 fn echo(name: &str) -> String {
-    text::visible(&name.chars().take(MAX_ECHO).collect::<String>())
+    let shown: String = hidden(name).chars().take(MAX_ECHO).collect();
+    text::visible(&shown)
 }
 
 /// Reads a body with `reader`, or returns all faults of the body.
@@ -171,6 +173,35 @@ impl<'a> Node<'a> {
         self.text_or(violations, detalle)
     }
 
+    /// The value as a list of one to `limit` items. `reader` reads each item.
+    pub fn items<T>(
+        self,
+        limit: usize,
+        violations: &mut Violations,
+        mut reader: impl FnMut(Node<'_>, &mut Violations) -> Option<T>,
+    ) -> Option<Vec<T>> {
+        let Value::Array(items) = self.value else {
+            return self.fault(violations, Regla::Tipo, "Debe ser una lista");
+        };
+        if items.is_empty() {
+            return self.fault(violations, Regla::Vacio, "Debe tener al menos un elemento");
+        }
+        if items.len() > limit {
+            let detalle = format!("Debe tener {limit} elementos como máximo");
+            violations.add(self.path, Regla::Limite, detalle);
+        }
+        // All items are read, so that the faults of all items are recorded, even if the first item has a fault.
+        let read: Vec<_> = items
+            .iter()
+            .enumerate()
+            .map(|(index, value)| {
+                let path = Path::Item(&self.path, index);
+                reader(Node { value, path }, violations)
+            })
+            .collect();
+        read.into_iter().collect()
+    }
+
     fn text_or(self, violations: &mut Violations, detalle: &str) -> Option<&'a str> {
         match self.value {
             Value::String(text) => Some(text),
@@ -224,29 +255,10 @@ impl Object<'_> {
         name: &str,
         limit: usize,
         violations: &mut Violations,
-        mut reader: impl FnMut(Node<'_>, &mut Violations) -> Option<T>,
+        reader: impl FnMut(Node<'_>, &mut Violations) -> Option<T>,
     ) -> Option<Vec<T>> {
         self.required(name, violations, |node, violations| {
-            let Value::Array(items) = node.value else {
-                return node.fault(violations, Regla::Tipo, "Debe ser una lista");
-            };
-            if items.is_empty() {
-                return node.fault(violations, Regla::Vacio, "Debe tener al menos un elemento");
-            }
-            if items.len() > limit {
-                let detalle = format!("Debe tener {limit} elementos como máximo");
-                violations.add(node.path, Regla::Limite, detalle);
-            }
-            // All items are read, so that the faults of all items are recorded, even if the first item has a fault.
-            let read: Vec<_> = items
-                .iter()
-                .enumerate()
-                .map(|(index, value)| {
-                    let path = Path::Item(&node.path, index);
-                    reader(Node { value, path }, violations)
-                })
-                .collect();
-            read.into_iter().collect()
+            node.items(limit, violations, reader)
         })
     }
 }

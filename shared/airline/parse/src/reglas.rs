@@ -20,6 +20,8 @@ pub enum Regla {
     Tamano,
     /// The text has characters that are not allowed.
     Caracteres,
+    /// The text has a number that may be the number of a payment card.
+    NumeroDeTarjeta,
     /// The text has the wrong form.
     Formato,
     /// The text is none of the known choices.
@@ -44,12 +46,20 @@ pub enum Regla {
     ConexionLugar,
     /// A leg departs before the arrival of the leg before it.
     ConexionTiempo,
+    /// A leg is a flight that the reservation already has.
+    LegRepetido,
+    /// Two legs are flown at the same time.
+    LegsALaVez,
+    /// A leg is faster than any aircraft.
+    Velocidad,
     /// The amount must be greater than zero.
     MontoPositivo,
     /// The amount has more decimals than its currency.
     Decimales,
     /// No active currency has this ISO 4217 code.
     MonedaDesconocida,
+    /// The client has too many unpaid reservations.
+    SinPagar,
     /// No command has this type.
     ComandoDesconocido,
 }
@@ -67,6 +77,7 @@ impl Regla {
             Self::Limite => "limite",
             Self::Tamano => "tamano",
             Self::Caracteres => "caracteres",
+            Self::NumeroDeTarjeta => "numero-de-tarjeta",
             Self::Formato => "formato",
             Self::Opcion => "opcion",
             Self::Reservado => "reservado",
@@ -79,9 +90,13 @@ impl Regla {
             Self::LlegadaAntesDeSalida => "llegada-antes-de-salida",
             Self::ConexionLugar => "conexion-lugar",
             Self::ConexionTiempo => "conexion-tiempo",
+            Self::LegRepetido => "leg-repetido",
+            Self::LegsALaVez => "legs-a-la-vez",
+            Self::Velocidad => "velocidad",
             Self::MontoPositivo => "monto-positivo",
             Self::Decimales => "decimales",
             Self::MonedaDesconocida => "moneda-desconocida",
+            Self::SinPagar => "sin-pagar",
             Self::ComandoDesconocido => "comando-desconocido",
         }
     }

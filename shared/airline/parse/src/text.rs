@@ -6,7 +6,7 @@
 
 use serde_json::Value;
 
-use crate::{Path, Regla, Violations};
+use crate::{Path, Regla, Violations, tarjeta};
 
 /// The rule in words, for the client.
 pub const RULE: &str = "Debe ser una sola línea de texto, sin caracteres de control (U+0000 a U+001F, U+007F a U+009F, U+2028, \
@@ -37,11 +37,16 @@ pub fn visible(text: &str) -> String {
     shown
 }
 
-/// Replaces every forbidden character in all texts of a value by U+FFFD. Use this function for texts that were not
-/// checked, for example an error text of AWS that becomes the reason of a compensation. The number of characters of
-/// each text stays the same.
+/// Replaces every forbidden character in all texts of a value by U+FFFD, and hides numbers that may be those of cards.
+/// Use this function for texts that were not checked, for example an error text of AWS that becomes the reason of a
+/// compensation. The number of characters of each text stays the same.
 pub fn clean(value: &mut Value) {
     match value {
+        Value::String(text) if tarjeta::is_in(text) => {
+            let mut hidden = Value::from(tarjeta::hidden(text));
+            clean(&mut hidden);
+            *value = hidden;
+        }
         Value::String(text) if !text.chars().all(is_allowed) => {
             let allowed = |letter| {
                 if is_allowed(letter) {
@@ -58,11 +63,14 @@ pub fn clean(value: &mut Value) {
     }
 }
 
-/// Finds every text and every field name in a body that has forbidden characters.
+/// Finds every text and every field name in a body that has forbidden characters or a number that may be that of a card.
 pub(crate) fn check(value: &Value, path: Path<'_>, violations: &mut Violations) {
     match value {
         Value::String(text) if !text.chars().all(is_allowed) => {
             violations.add(path, Regla::Caracteres, RULE);
+        }
+        Value::String(text) if tarjeta::is_in(text) => {
+            violations.add(path, Regla::NumeroDeTarjeta, tarjeta::RULE);
         }
         Value::Array(items) => {
             for (index, item) in items.iter().enumerate() {
@@ -74,6 +82,8 @@ pub(crate) fn check(value: &Value, path: Path<'_>, violations: &mut Violations) 
                 let path = path.field(name);
                 if !name.chars().all(is_allowed) {
                     violations.add(path, Regla::Caracteres, RULE);
+                } else if tarjeta::is_in(name) {
+                    violations.add(path, Regla::NumeroDeTarjeta, tarjeta::RULE);
                 }
                 check(value, path, violations);
             }
@@ -163,12 +173,33 @@ mod tests {
     }
 
     #[test]
+    fn the_number_of_a_card_is_refused_wherever_it_is_and_not_repeated() {
+        let number = "4111 1111-11111111";
+        let body = json!({"a": ["x", {number: "y"}], "c": {"d": format!("ñ{number}")}});
+        let found = crate::read(&body, |body, violations| {
+            body.object(&["a", "c"], violations)?;
+            Some(())
+        });
+        let found = found.unwrap_err();
+        let told: Vec<_> = found.iter().map(|one| (&*one.campo, &*one.regla)).collect();
+        assert_eq!(
+            told,
+            [
+                ("a[1].**** ****-********", "numero-de-tarjeta"),
+                ("c.d", "numero-de-tarjeta")
+            ]
+        );
+        assert!(!format!("{found:?}").contains("1111"), "{found:?}");
+    }
+
+    #[test]
     fn what_is_cleaned_is_allowed_and_as_long() {
-        let mut value = json!({"a": ["x\ny", {"b": "ñ\u{ffff}"}], "c": 1});
+        let mut value =
+            json!({"a": ["x\ny", {"b": "ñ\u{ffff}"}], "c": 1, "d": "\n4111111111111111"});
         clean(&mut value);
         assert_eq!(
             value,
-            json!({"a": ["x\u{fffd}y", {"b": "ñ\u{fffd}"}], "c": 1})
+            json!({"a": ["x\u{fffd}y", {"b": "ñ\u{fffd}"}], "c": 1, "d": "\u{fffd}****************"})
         );
     }
 

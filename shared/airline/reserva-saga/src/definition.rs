@@ -34,12 +34,26 @@ const TEXTS: Texts = Texts {
 /// Every version of the definition that a saga in flight may have.
 #[must_use]
 pub fn definitions() -> Definitions {
-    Definitions::new(vec![current()])
+    Definitions::new(vec![before_passengers(), current()])
+}
+
+/// Version 1, in which every reservation has one passenger. A saga of this version has not kept the passengers.
+fn before_passengers() -> Definition {
+    let viaje = Mapping::empty().field("itinerarios", "ReservaCreada.itinerarios");
+    of_version(1, viaje)
 }
 
 /// The version with which new sagas begin.
 #[must_use]
 pub fn current() -> Definition {
+    let viaje = Mapping::empty()
+        .field("itinerarios", "ReservaCreada.itinerarios")
+        .field("pasajeros", "ReservaCreada.pasajeros");
+    of_version(2, viaje)
+}
+
+/// The definition in a version. The versions differ only in `viaje`, the data of `ConfirmarReserva`.
+fn of_version(version: u32, viaje: Mapping) -> Definition {
     let nothing = Mapping::empty;
     let why = || nothing().field("motivo", "saga.reason");
     let pago = nothing()
@@ -47,12 +61,11 @@ pub fn current() -> Definition {
         .field("monto_vat", "ReservaCreada.pago.monto_vat")
         .field("moneda", "ReservaCreada.pago.moneda")
         .field("medio", "ReservaCreada.pago.medio");
-    let viaje = nothing().field("itinerarios", "ReservaCreada.itinerarios");
     let cancelled =
         |step: Step| step.undone_by("vuelos", "CancelarReserva", why(), "ReservaCancelada");
     Definition {
         name: "reserva",
-        version: 1,
+        version,
         expiry: Expiry {
             after: EXPIRES_AFTER,
             reason: VENCIDA,
@@ -83,12 +96,39 @@ pub fn current() -> Definition {
 #[cfg(test)]
 mod tests {
     use alpes_saga::Definition;
+    use serde_json::{Map, Value, json};
 
     use super::*;
 
+    /// The data of `ConfirmarReserva`, built in a version from these fields of `ReservaCreada`.
+    fn viaje(version: u32, creada: Value) -> Option<Value> {
+        let definitions = definitions();
+        let definition = definitions.find("reserva", version).unwrap();
+        let mut steps = definition.steps.iter();
+        let step = steps.find(|step| step.command == "ConfirmarReserva");
+        let context = Map::from_iter([("ReservaCreada".to_owned(), creada)]);
+        step?.call.as_ref()?.data.build(&context).ok()
+    }
+
+    /// A saga keeps only the fields that its version needs. So a saga that began before reservations had passengers has
+    /// none, and its `ConfirmarReserva` takes the seats of one.
+    #[test]
+    fn a_saga_from_before_passengers_goes_on_without_them() {
+        let (before, now) = (
+            json!({"itinerarios": [1]}),
+            json!({"itinerarios": [1], "pasajeros": [{}, {}]}),
+        );
+        assert_eq!(viaje(1, before.clone()), Some(before.clone()));
+        assert_eq!(viaje(1, now.clone()), Some(before.clone()));
+        assert_eq!(viaje(2, now.clone()), Some(now));
+        assert_eq!(viaje(2, before), None);
+    }
+
     #[test]
     fn the_definition_can_be_run() {
-        assert_eq!(current().faults(), Vec::<String>::new());
+        for definition in [before_passengers(), current()] {
+            assert_eq!(definition.faults(), Vec::<String>::new());
+        }
     }
 
     #[test]

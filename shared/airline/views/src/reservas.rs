@@ -8,7 +8,7 @@ use alpes_ports::{Consistency, Direction, Index, IndexQuery, Item, TableError, T
 use alpes_projections::{Generation, Place, TABLE, Unfoldable, View, fold_as, own_attributes};
 use events::{
     IdReserva, Payload,
-    vuelos::{EstadoReserva, Itinerario, Pago},
+    vuelos::{EstadoReserva, Itinerario, Pago, Pasajero},
 };
 use serde::{Deserialize, Serialize};
 
@@ -53,6 +53,9 @@ pub struct Fila {
     /// The price.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pago: Option<Pago>,
+    /// The passengers; empty if the row was folded before reservations had passengers.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub pasajeros: Vec<Pasajero>,
 }
 
 impl Fila {
@@ -64,6 +67,7 @@ impl Fila {
             self.fecha_creacion = Some(made.fecha_creacion);
             self.itinerarios.clone_from(&made.itinerarios);
             self.pago.clone_from(&made.pago);
+            self.pasajeros.clone_from(&made.pasajeros);
         }
         self.hechos.hear(payload);
         self.estado = self.hechos.estado();
@@ -197,6 +201,30 @@ pub async fn list(
     found.truncate(limit);
     let next = found.last().filter(|_| more).and_then(Fila::order);
     Ok((found, next))
+}
+
+/// Counts the unpaid reservations of a client, up to `most`. The index of the view is updated after the events, so the
+/// newest reservations and payments may be missing in the count.
+///
+/// # Errors
+///
+/// See [`TableError`].
+pub async fn unpaid(
+    tables: &dyn Tables,
+    generation: &Generation,
+    id_cliente: &str,
+    most: usize,
+) -> Result<usize, TableError> {
+    let query = IndexQuery {
+        table: TABLE,
+        index: Index::Gsi2,
+        partition: generation.partition(&by_client(id_cliente, EstadoReserva::Pendiente)),
+        from: None,
+        below: None,
+        direction: Direction::Descending,
+        limit: most,
+    };
+    Ok(tables.query(&query).await?.items.len())
 }
 
 fn read(item: Item) -> Result<Fila, TableError> {

@@ -8,8 +8,8 @@ use alpes_messages::{
 use events::{
     IdReserva, Payload, VUELOS, kinds,
     vuelos::{
-        Aeropuerto, CrearReserva, EstadoReserva, Itinerario, Leg, Monto, Odo, Pago, ReservaCreada,
-        Segmento,
+        Aeropuerto, CrearReserva, EstadoReserva, Itinerario, Leg, Monto, Odo, Pago, Pasajero,
+        ReservaCreada, Segmento,
     },
 };
 use jiff::Timestamp;
@@ -20,15 +20,17 @@ use uuid::Uuid;
 use crate::{
     Reserva,
     aeropuertos::{self, Servicio},
-    monedas, tarifa,
+    monedas, tarifa, viaje,
 };
 
 /// Largest number of items in a list of itinerarios, odos, segmentos or legs.
 pub const MAX_LIST: usize = 10;
 /// Largest number of legs of a reservation.
 pub const MAX_LEGS: usize = 50;
-/// Longest name of an airport, in characters.
+/// Longest name of an airport or of a passenger, in characters.
 pub const MAX_NOMBRE: usize = 200;
+/// Largest number of passengers of a reservation.
+pub const MAX_PASAJEROS: usize = 9;
 /// Longest client id or payment token, in characters.
 pub const MAX_TOKEN: usize = 64;
 /// Largest event that opens a reservation's stream, in bytes of the event's JSON. The rest of the stream's item is kept
@@ -50,7 +52,10 @@ const TOO_LATE: i64 = 7_289_654_400;
 /// Every [`Violation`], up to [`MAX_VIOLATIONS`](parse::MAX_VIOLATIONS).
 pub fn parse(body: &Value) -> Result<CrearReserva, Vec<Violation>> {
     parse::read(body, |body, violations| {
-        let body = body.object(&["itinerarios", "id_cliente", "pago", "saga"], violations)?;
+        let body = body.object(
+            &["itinerarios", "id_cliente", "pago", "saga", "pasajeros"],
+            violations,
+        )?;
         let mut legs = 0;
         let itinerarios = body.list(
             "itinerarios",
@@ -62,14 +67,22 @@ pub fn parse(body: &Value) -> Result<CrearReserva, Vec<Violation>> {
             let detalle = format!("Debe tener {MAX_LEGS} legs en total como máximo");
             violations.add(body.path.field("itinerarios"), Regla::Limite, detalle);
         }
+        if let Some(itinerarios) = &itinerarios {
+            viaje::check(itinerarios, body.path.field("itinerarios"), violations);
+        }
         let id_cliente = body.optional("id_cliente", violations, read_id_cliente);
         let pago = body.optional("pago", violations, read_pago);
         let saga = body.optional("saga", violations, read_saga);
+        let pasajeros = body.optional("pasajeros", violations, |node, violations| {
+            node.items(MAX_PASAJEROS, violations, read_pasajero)
+        });
         let read = CrearReserva {
             itinerarios: itinerarios?,
             id_cliente,
             pago,
             saga,
+            // One passenger without a name is the same request as no passengers, so both have one normal form.
+            pasajeros: pasajeros.filter(|pasajeros| *pasajeros != Pasajero::one()),
         };
         let size = opening_size(&read);
         if size > MAX_OPENING_EVENT {
@@ -339,6 +352,14 @@ fn read_monto(
     Some(Monto(amount))
 }
 
+fn read_pasajero(node: Node<'_>, violations: &mut Violations) -> Option<Pasajero> {
+    let pasajero = node.object(&["nombre"], violations)?;
+    let nombre = pasajero.optional("nombre", violations, |node, violations| {
+        node.words(MAX_NOMBRE, violations).map(str::to_owned)
+    });
+    Some(Pasajero { nombre })
+}
+
 fn read_saga(node: Node<'_>, violations: &mut Violations) -> Option<SagaMode> {
     let modes = [
         ("orquestacion", SagaMode::Orchestration),
@@ -369,7 +390,10 @@ pub(crate) fn decide(case: &Case<'_, Payload>) -> Result<Decision, Problem> {
 }
 
 fn reserva_creada(id_reserva: IdReserva, data: CrearReserva, now: Moment) -> ReservaCreada {
-    let pago = data.pago.unwrap_or_else(|| tarifa::fare(&data.itinerarios));
+    let pasajeros = data.pasajeros.unwrap_or_else(Pasajero::one);
+    let pago = data
+        .pago
+        .unwrap_or_else(|| tarifa::fare(&data.itinerarios, pasajeros.len()));
     ReservaCreada {
         id_reserva,
         id_cliente: data.id_cliente,
@@ -377,6 +401,7 @@ fn reserva_creada(id_reserva: IdReserva, data: CrearReserva, now: Moment) -> Res
         fecha_creacion: now,
         itinerarios: data.itinerarios,
         pago: Some(pago),
+        pasajeros,
     }
 }
 

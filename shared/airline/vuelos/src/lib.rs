@@ -10,6 +10,7 @@
 //! | --- | --- |
 //! | [`crear_reserva`], [`cancelar_reserva`], `aprobar_reserva` | one command each: its data, rules and events |
 //! | [`Reserva`] | the fold of a stream's events, and the form that readers get |
+//! | [`viaje`] | the rules over all legs of a reservation |
 //! | [`aeropuertos`], [`monedas`], [`tarifa`] | reference data, and the fare computed from it |
 //!
 //! Everything here is a function of its arguments, without clock, I/O or randomness. The rules apply only to commands.
@@ -25,6 +26,7 @@ pub mod monedas;
 mod politicas;
 mod reserva;
 pub mod tarifa;
+pub mod viaje;
 
 use std::sync::Arc;
 

@@ -3,7 +3,7 @@
 use alpes_messages::{CorrelationId, Event, Moment};
 use events::{
     EventoVuelos, IdReserva, Payload,
-    vuelos::{EstadoReserva, Itinerario, Pago, ReservaCreada},
+    vuelos::{EstadoReserva, Itinerario, Pago, Pasajero, ReservaCreada},
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -40,6 +40,8 @@ pub struct Detalle {
     pub itinerarios: Vec<Itinerario>,
     /// The price and its payment token; null if an old event did not have them.
     pub pago: Option<Pago>,
+    /// The passengers.
+    pub pasajeros: Vec<Pasajero>,
 }
 
 impl Reserva {
@@ -111,6 +113,7 @@ impl Reserva {
             fecha_actualizacion: self.fecha_actualizacion.unwrap_or(creada.fecha_creacion),
             itinerarios: creada.itinerarios.clone(),
             pago: creada.pago.clone(),
+            pasajeros: creada.pasajeros.clone(),
         })
     }
 }

@@ -1,7 +1,7 @@
 //! The fare of a journey for which the client sends no price.
 //!
 //! ```text
-//! monto     = sum over all legs of (40.00 + 0.11 x km)     km: great-circle distance of the leg, in whole km
+//! monto     = passengers x sum over all legs of (40.00 + 0.11 x km)     km: great-circle distance of the leg, in whole km
 //! monto_vat = 19 % of monto, to the cent, half a cent up
 //! moneda    = USD
 //! medio     = tok_visa
@@ -20,9 +20,9 @@ pub const MONEDA: &str = "USD";
 /// The payment token of a computed fare.
 pub const MEDIO: &str = "tok_visa";
 
-/// The fare of a journey. A leg from or to an unknown airport costs only the fixed part.
+/// The fare of a journey for this number of passengers. A leg from or to an unknown airport costs only the fixed part.
 #[must_use]
-pub fn fare(itinerarios: &[Itinerario]) -> Pago {
+pub fn fare(itinerarios: &[Itinerario], passengers: usize) -> Pago {
     let legs = itinerarios
         .iter()
         .flat_map(|itinerario| &itinerario.odos)
@@ -31,7 +31,8 @@ pub fn fare(itinerarios: &[Itinerario]) -> Pago {
     let fixed = Decimal::new(40_00, 2);
     let rate = Decimal::new(11, 2);
     let vat = Decimal::new(19, 2);
-    let monto: Decimal = legs.map(|leg| fixed + rate * whole_km(leg)).sum();
+    let each: Decimal = legs.map(|leg| fixed + rate * whole_km(leg)).sum();
+    let monto = each * Decimal::from(passengers);
     Pago {
         monto: Monto(cents(monto)),
         monto_vat: Monto(cents(monto * vat)),

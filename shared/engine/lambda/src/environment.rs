@@ -8,6 +8,7 @@
 //! | `ALPES_STACK` | the name of the stack, with which the names of its functions begin |
 //! | `ALPES_FAILURES_BUCKET`, `ALPES_ARCHIVE_BUCKET` | the buckets of undelivered batches and of the archive |
 //! | `ALPES_NOTICES_TOPIC` | the topic of notices |
+//! | `ALPES_WEB_ORIGIN` | the web origin whose pages may call the functions over HTTP; unset if no page may |
 //! | `ALPES_STATE_MACHINE` | the state machine of sagas; unset if none is deployed |
 
 use std::{collections::BTreeMap, env, io::Write, sync::Arc};
@@ -35,6 +36,7 @@ const STACK: &str = "ALPES_STACK";
 const UNDELIVERED: &str = "ALPES_FAILURES_BUCKET";
 const ARCHIVE: &str = "ALPES_ARCHIVE_BUCKET";
 const TOPIC: &str = "ALPES_NOTICES_TOPIC";
+const WEB_ORIGIN: &str = "ALPES_WEB_ORIGIN";
 const STATE_MACHINE: &str = "ALPES_STATE_MACHINE";
 
 /// A platform that a function's environment variables describe.
@@ -126,6 +128,10 @@ impl Platform for Environment {
 
     fn allows_tests(&self) -> bool {
         variable(FAULTS).is_some()
+    }
+
+    fn web_origin(&self) -> Option<String> {
+        variable(WEB_ORIGIN)
     }
 
     fn lines(&self) -> Lines {

@@ -76,6 +76,9 @@ pub trait Platform {
     /// True where tests may inject failures into participants.
     fn allows_tests(&self) -> bool;
 
+    /// The web origin whose pages may call the functions over HTTP, as `https://shop.example`; `None` if no page may.
+    fn web_origin(&self) -> Option<String>;
+
     /// The function's own log, for writing lines.
     fn lines(&self) -> Lines;
 }

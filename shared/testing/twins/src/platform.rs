@@ -31,6 +31,8 @@ pub struct Ports {
     pub executions: Option<Arc<dyn Executions>>,
     /// True if tests may induce failures of participants.
     pub allows_tests: bool,
+    /// The web origin whose pages may call the functions over HTTP, if any.
+    pub web_origin: Option<String>,
     /// The name of the stack.
     pub stack: String,
     /// The sink for lines that functions write to their own logs, such as metrics.
@@ -54,6 +56,7 @@ impl Ports {
             undelivered: Arc::new(MemoryObjects::new()),
             executions: None,
             allows_tests: true,
+            web_origin: None,
             stack: "stack".to_owned(),
             lines: Arc::new(|_| {}),
         }
@@ -109,6 +112,10 @@ impl Platform for Ports {
 
     fn allows_tests(&self) -> bool {
         self.allows_tests
+    }
+
+    fn web_origin(&self) -> Option<String> {
+        self.web_origin.clone()
     }
 
     fn lines(&self) -> Lines {

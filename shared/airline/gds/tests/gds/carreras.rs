@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use crate::{
     bench::Bench,
-    escenario::{BOG_MIA, Flight, MIA_JFK, confirm, revert, sillas},
+    escenario::{BOG_MIA, Flight, MIA_JFK, confirm, confirm_for, revert, sillas},
     planted::Bug,
 };
 
@@ -163,20 +163,20 @@ fn the_winner_is_not_always_the_same() {
     assert!(winners.len() > 3, "{winners:?}");
 }
 
-/// Several clients concurrently confirm and revert two reservations. A third reservation, which has two legs on one
-/// flight, is confirmed and not reverted.
+/// Several clients concurrently confirm and revert two reservations of two passengers. A third reservation, which has
+/// two legs on one flight, is confirmed and not reverted.
 fn back_and_forth(trouble: Trouble, bug: Option<Bug>) -> Result<(), String> {
     let bench = Bench::with(bug);
-    let capacities = [(BOG_MIA, 3), (MIA_JFK, 3)];
+    let capacities = [(BOG_MIA, 7), (MIA_JFK, 7)];
     for (flight, _) in capacities {
-        bench.set_free(flight, 3);
+        bench.set_free(flight, 7);
     }
     let subject = |number| IdReserva(Uuid::from_u128(number));
     let legs = [BOG_MIA, MIA_JFK, BOG_MIA];
     let mut clients = vec![vec![confirm(1, subject(2), &legs)]];
     clients.extend((1..=4).map(|client| {
         vec![
-            confirm(10 * client, subject(client % 2), &legs),
+            confirm_for(2, 10 * client, subject(client % 2), &legs),
             revert(10 * client + 1, subject(client % 2)),
         ]
     }));

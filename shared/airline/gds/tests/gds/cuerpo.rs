@@ -103,6 +103,25 @@ fn every_field_of_a_leg_is_checked() {
 }
 
 #[test]
+fn the_passengers_are_a_list_or_absent() {
+    for (value, fault) in [
+        (json!(2), "pasajeros: tipo"),
+        (json!([]), "pasajeros: vacio"),
+        (json!([1]), "pasajeros[0]: tipo"),
+        (json!([{"nombre": 1}]), "pasajeros[0].nombre: tipo"),
+        (
+            json!([{}, {"edad": 1}]),
+            "pasajeros[1].edad: campo-desconocido",
+        ),
+        (json!(vec![json!({}); MAX_LIST + 1]), "pasajeros: limite"),
+    ] {
+        let mut data = journey(&[BOG_MIA]);
+        data["pasajeros"] = value;
+        assert_eq!(faults(&data), [fault]);
+    }
+}
+
+#[test]
 fn every_fault_is_named_at_once() {
     let mut data = journey(&[BOG_MIA, MIA_JFK]);
     data["motivo"] = json!("x");

@@ -9,8 +9,8 @@ use gds::{CONFIRMAR_RESERVA, Gds, REVERTIR_CONFIRMACION};
 use serde_json::{Value, json};
 
 use crate::escenario::{
-    BOG_MIA, JFK_BOG, MIA_JFK, RESERVA, before, command, confirm, confirmada, fallida, given,
-    history, leg, now, revert, revertida, sillas,
+    BOG_MIA, JFK_BOG, MIA_JFK, RESERVA, before, command, confirm, confirm_for, confirmada, fallida,
+    given, history, leg, now, revert, revertida, sillas,
 };
 
 const BOG_MIA_KEY: &str = "BOG-MIA#2026-02-20T13:10:00Z";
@@ -47,6 +47,26 @@ fn two_legs_on_one_flight_are_one_write_of_two() {
                 now(),
             )],
             &[(BOG_MIA_KEY, 2), (MIA_JFK_KEY, 1)],
+        );
+}
+
+#[test]
+fn each_passenger_takes_a_seat_on_every_leg() {
+    given([])
+        .when(&confirm_for(3, 1, RESERVA, &[BOG_MIA, MIA_JFK, BOG_MIA]))
+        .then(
+            [confirmada(
+                vec![sillas(BOG_MIA, 6), sillas(MIA_JFK, 3)],
+                now(),
+            )],
+            &[(BOG_MIA_KEY, 6), (MIA_JFK_KEY, 3)],
+        );
+    given([])
+        .refused(&[1])
+        .when(&confirm_for(2, 1, RESERVA, &[BOG_MIA, MIA_JFK]))
+        .then(
+            [fallida("No hay sillas", vec![sillas(MIA_JFK, 2)], now())],
+            &[],
         );
 }
 

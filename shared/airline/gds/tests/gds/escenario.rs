@@ -53,6 +53,14 @@ pub fn confirm(id: u128, subject: IdReserva, legs: &[Flight]) -> Command {
     command(id, subject, CONFIRMAR_RESERVA, journey(legs))
 }
 
+/// A confirmation for this number of passengers.
+pub fn confirm_for(passengers: u32, id: u128, subject: IdReserva, legs: &[Flight]) -> Command {
+    let mut command = confirm(id, subject, legs);
+    let each = (0..passengers).map(|number| json!({"nombre": format!("Pasajero {number}")}));
+    command.data["pasajeros"] = each.collect();
+    command
+}
+
 pub fn revert(id: u128, subject: IdReserva) -> Command {
     command(id, subject, REVERTIR_CONFIRMACION, json!({}))
 }

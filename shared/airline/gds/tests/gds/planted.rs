@@ -19,15 +19,18 @@ pub enum Bug {
     MovedAfterTheCommit,
     /// A confirmation takes one seat of each flight, even if several legs are on the flight.
     OneSeatAFlight,
+    /// A reversal gives back one seat of each flight, even if the reservation has several passengers.
+    OneSeatBack,
 }
 
 impl Bug {
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::TakenWithoutCondition,
         Self::OneSeatTooMany,
         Self::MovedBeforeTheCommit,
         Self::MovedAfterTheCommit,
         Self::OneSeatAFlight,
+        Self::OneSeatBack,
     ];
 }
 
@@ -76,6 +79,11 @@ fn rewrite(bug: Bug, update: &mut Update) {
         Bug::OneSeatAFlight => {
             for (_, seats) in &mut update.add {
                 *seats = seats.signum();
+            }
+        }
+        Bug::OneSeatBack => {
+            for (_, seats) in &mut update.add {
+                *seats = (*seats).max(-1);
             }
         }
         _ => {}

@@ -14,28 +14,29 @@ use uuid::Uuid;
 use crate::{
     bench::Bench,
     carreras::{Trouble, run},
-    escenario::{BOG_MIA, Flight, JFK_BOG, MIA_JFK, confirm, revert, sillas},
+    escenario::{BOG_MIA, Flight, JFK_BOG, MIA_JFK, confirm_for, revert, sillas},
 };
 
 const FLIGHTS: [Flight; 3] = [BOG_MIA, JFK_BOG, MIA_JFK];
 
-/// A command on a reservation: the confirmation of these legs, or the reversal if the list is empty.
-type Step = (u128, Vec<Flight>);
+/// A command on a reservation: the confirmation of these legs for this number of passengers, or the reversal if the
+/// list is empty.
+type Step = (u128, Vec<Flight>, u32);
 
 fn step() -> impl Strategy<Value = Step> {
     let legs = prop_oneof![
         3 => vec(select(FLIGHTS.to_vec()), 1..5),
         2 => Just(vec![]),
     ];
-    (0..4_u128, legs)
+    (0..4_u128, legs, 1..4_u32)
 }
 
-fn command(id: u128, (reservation, legs): &Step) -> Command {
+fn command(id: u128, (reservation, legs, passengers): &Step) -> Command {
     let subject = IdReserva(Uuid::from_u128(*reservation));
     if legs.is_empty() {
         revert(id, subject)
     } else {
-        confirm(id, subject, legs)
+        confirm_for(*passengers, id, subject, legs)
     }
 }
 
@@ -68,7 +69,7 @@ struct Model {
 
 impl Model {
     /// Executes a command. Returns the type and the seats of the new event; `None` if the command has no new event.
-    fn apply(&mut self, (reservation, legs): &Step) -> Option<(&'static str, Value)> {
+    fn apply(&mut self, (reservation, legs, passengers): &Step) -> Option<(&'static str, Value)> {
         let before = self.reservations.get(reservation).cloned();
         let (after, kind, told) = if legs.is_empty() {
             let held = match before {
@@ -86,7 +87,7 @@ impl Model {
             }
             let mut wanted: BTreeMap<Flight, u32> = BTreeMap::new();
             for leg in legs {
-                *wanted.entry(*leg).or_default() += 1;
+                *wanted.entry(*leg).or_default() += passengers;
             }
             let mut short = wanted.clone();
             short.retain(|flight, seats| *seats > self.free[flight]);
@@ -117,7 +118,7 @@ proptest! {
 
     #[test]
     fn one_after_the_other_they_do_what_the_model_does(
-        free in any::<[u8; 3]>().prop_map(|free| free.map(|free| u32::from(free % 6))),
+        free in any::<[u8; 3]>().prop_map(|free| free.map(|free| u32::from(free % 9))),
         steps in vec(step(), 1..30),
     ) {
         let bench = with_free(free);
@@ -147,7 +148,7 @@ proptest! {
 
     #[test]
     fn side_by_side_and_whatever_fails_seats_held_are_those_of_active_reservations(
-        free in any::<[u8; 3]>().prop_map(|free| free.map(|free| u32::from(free % 6))),
+        free in any::<[u8; 3]>().prop_map(|free| free.map(|free| u32::from(free % 9))),
         clients in vec(vec(step(), 1..5), 1..6),
         seed in any::<u64>(),
         fault_one_in in prop_oneof![Just(0_u64), 4..40_u64],

@@ -46,6 +46,9 @@ impl Default for Reserva {
 
 pub const ID: IdReserva = IdReserva(Uuid::from_u128(0x0001_7000_8000_0000_0000_0001));
 
+/// The number of passengers of the reservation.
+const PASSENGERS: u32 = 3;
+
 fn flight() -> inventory::Vuelo {
     inventory::Vuelo {
         origen: "BOG".into(),
@@ -62,6 +65,7 @@ fn body(medio: &str) -> Value {
     json!({
         "itinerarios": [{"odos": [{"segmentos": [{"legs": [leg]}]}]}],
         "pago": {"monto": "100.00", "monto_vat": "19.00", "moneda": "USD", "medio": medio},
+        "pasajeros": vec![json!({"nombre": "Ana"}); PASSENGERS as usize],
     })
 }
 
@@ -152,10 +156,10 @@ impl Play for Reserva {
     }
 
     async fn open(&self, setting: &Setting, fails_at: Option<StepNumber>) -> (SagaId, Fact) {
-        let (mut free, mut medio) = (1, self.paid_by);
+        let (mut free, mut medio) = (PASSENGERS, self.paid_by);
         match failing(fails_at) {
             Some((pagos::PAGAR_RESERVA, _)) => medio = self.declined_by,
-            Some((gds::CONFIRMAR_RESERVA, _)) => free = 0,
+            Some((gds::CONFIRMAR_RESERVA, _)) => free = PASSENGERS - 1,
             Some((command, participant)) => {
                 let mut contexts = CONTEXTS.into_iter();
                 let context = contexts.find(|one| one.name == participant).unwrap();
@@ -214,7 +218,7 @@ impl Play for Reserva {
         );
         let seats = inventory::read(&*setting.tables, &flight()).await.unwrap();
         must(
-            seats.held == i64::from(stands),
+            seats.held == i64::from(stands) * i64::from(PASSENGERS),
             format!("{} seats are held", seats.held),
         );
         let reader = calm_store(setting);

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::{
     ORQUESTACION, STEP_FUNCTIONS, calm,
-    sim::{Booking, Setup, Sim, vuelo},
+    sim::{Booking, PASSENGERS, Setup, Sim, vuelo},
 };
 
 /// The script for one reservation and its saga.
@@ -39,6 +39,7 @@ struct End {
     saga: Status,
     reserva: Option<EstadoReserva>,
     ledger: Vec<(Tipo, String)>,
+    /// For each flight, the number of further reservations for whose passengers it has seats.
     free: Vec<i64>,
     lines: Vec<String>,
 }
@@ -104,7 +105,7 @@ fn play(script: &Script, mode: SagaMode) -> (Sim, End) {
         free: booking
             .flights
             .iter()
-            .map(|(flight, _)| sim.seats(flight).free)
+            .map(|(flight, _)| sim.seats(flight).free / i64::from(PASSENGERS))
             .collect(),
         lines: lines(&sim.as_it_went(place)),
     };

@@ -68,11 +68,15 @@ impl Kind {
     }
 }
 
+/// The number of passengers of each reservation.
+pub const PASSENGERS: u32 = 3;
+
 /// The journey and payment of a reservation.
 #[derive(Clone, Debug)]
 pub struct Booking {
     pub medio: &'static str,
-    /// The flights, each with its number of free seats.
+    /// The flights, each with the number of reservations for whose passengers it has seats. The flight has two seats
+    /// more, which are too few for another reservation.
     pub flights: Vec<(inventory::Vuelo, u32)>,
     pub approved: bool,
 }
@@ -179,6 +183,7 @@ fn body(booking: &Booking) -> Value {
     json!({
         "itinerarios": [{"odos": [{"segmentos": [{"legs": legs}]}]}],
         "pago": {"monto": "100.00", "monto_vat": "19.00", "moneda": "USD", "medio": booking.medio},
+        "pasajeros": (0..PASSENGERS).map(|number| json!({"nombre": format!("Pasajero {number}")})).collect::<Vec<_>>(),
     })
 }
 
@@ -297,8 +302,8 @@ impl Sim {
         self.set_fault(context, command, id, FaultMode::Error, times);
     }
 
-    /// Makes a reservation, on the flight `flight` with its number of free seats, or on a flight of its own. Returns
-    /// the place of the reservation in [`Sim::reservations`].
+    /// Makes a reservation, on the flight `flight` with the number of reservations for which it has seats, or on a
+    /// flight of its own. Returns the place of the reservation in [`Sim::reservations`].
     pub fn book(&mut self, kind: Kind, mode: SagaMode, flight: Option<(&str, u32)>) -> usize {
         let place = self.reservations.len();
         let own = format!("2026-12-30T{:02}:{:02}:00Z", place / 60 % 13, place % 60);
@@ -326,10 +331,11 @@ impl Sim {
         let id = IdReserva(Uuid::from_u128(
             0x0001_7000_8000_0000_0000_0000 + number % (1 << 40),
         ));
-        for (flight, seats) in &booking.flights {
+        for (flight, reservations) in &booking.flights {
+            let seats = (reservations + 1) * PASSENGERS - 1;
             let known = |other: &Reservation| other.flights.contains(flight);
             if !self.reservations.iter().any(known) {
-                block_on(inventory::set_free(&*self.tables, flight, *seats)).unwrap();
+                block_on(inventory::set_free(&*self.tables, flight, seats)).unwrap();
             }
         }
         if !booking.approved {
@@ -753,7 +759,8 @@ impl Sim {
                 .ok_or_else(|| wrong("it has no saga".into()))?;
             self.check_one(place, &saga).map_err(wrong)?;
             for flight in &reservation.flights {
-                *held.entry(flight).or_default() += i64::from(saga.status == Status::Completed);
+                let stands = i64::from(saga.status == Status::Completed);
+                *held.entry(flight).or_default() += stands * i64::from(PASSENGERS);
             }
         }
         for (flight, held) in held {

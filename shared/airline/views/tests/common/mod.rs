@@ -64,6 +64,7 @@ pub fn creada(id_reserva: SubjectId, client: &str, at: i64) -> NewEvent {
         fecha_creacion: moment(at),
         itinerarios: vec![],
         pago: Some(pago()),
+        pasajeros: vuelos::Pasajero::one(),
     }
     .into()
 }

@@ -1,12 +1,12 @@
 //! Tests of the decision on each command, for each history.
 
-use alpes_event_store::{Case, Decider};
+use alpes_event_store::{Case, Decider, Decision};
 use alpes_messages::{Problem, StreamId};
 use domain_kit::scenario;
 use domain_kit::scenario::CORRELATION;
 use events::{
     VUELOS, kinds,
-    vuelos::{EstadoReserva, ReservaCreada},
+    vuelos::{EstadoReserva, Pasajero, ReservaCreada},
 };
 use serde_json::{Value, json};
 use vuelos::{FAILURE, Reserva, Vuelos};
@@ -35,7 +35,7 @@ fn motivo(motivo: &str) -> Value {
 #[test]
 fn crear_makes_a_pending_reservation_with_a_fare() {
     let data = vuelos::crear_reserva::parse(&sample()).unwrap();
-    let pago = vuelos::tarifa::fare(&data.itinerarios);
+    let pago = vuelos::tarifa::fare(&data.itinerarios, 1);
     given([])
         .when("CrearReserva", sample())
         .then([ReservaCreada {
@@ -45,6 +45,7 @@ fn crear_makes_a_pending_reservation_with_a_fare() {
             fecha_creacion: now(),
             itinerarios: data.itinerarios,
             pago: Some(pago),
+            pasajeros: Pasajero::one(),
         }
         .into()]);
 }
@@ -64,8 +65,22 @@ fn crear_takes_the_price_that_is_given() {
         fecha_creacion: now(),
         itinerarios: parsed.itinerarios,
         pago: parsed.pago,
+        pasajeros: Pasajero::one(),
     }
     .into()]);
+}
+
+#[test]
+fn crear_keeps_the_passengers_and_the_fare_is_for_each() {
+    let mut data = sample();
+    data["pasajeros"] = json!([{"nombre": "Ana"}, {}, {"nombre": null}]);
+    let decided = given([]).when("CrearReserva", data);
+    let Decision::Commit { events, .. } = decided.decision else {
+        panic!("the sample makes a reservation")
+    };
+    let made = &events[0].data;
+    assert_eq!(made["pasajeros"], json!([{"nombre": "Ana"}, {}, {}]));
+    assert_eq!(made["pago"]["monto"], "1438.68", "3 x 479.56");
 }
 
 #[test]

@@ -7,7 +7,8 @@ use domain_kit::scenario::{self, Decided};
 use events::{
     IdReserva, Payload, VUELOS,
     vuelos::{
-        AprobacionReservaFallida, EstadoReserva, ReservaAprobada, ReservaCancelada, ReservaCreada,
+        AprobacionReservaFallida, EstadoReserva, Pasajero, ReservaAprobada, ReservaCancelada,
+        ReservaCreada,
     },
 };
 use serde_json::{Value, json};
@@ -68,6 +69,7 @@ pub fn creada_sin_viaje() -> NewEvent {
         fecha_creacion: at(1),
         itinerarios: vec![],
         pago: None,
+        pasajeros: Pasajero::one(),
     }
     .into()
 }

@@ -6,3 +6,4 @@ mod decisiones;
 mod escenario;
 mod propiedades;
 mod tarifa;
+mod viaje;

@@ -14,9 +14,10 @@ type Hop = (usize, i64, i64);
 
 const AIRPORTS: [&str; 7] = ["BOG", "JFK", "LHR", "MIA", "EZE", "SYD", "CDG"];
 
-/// Random odos of one itinerario. An odo is a list of segmentos, and a segmento is a list of hops.
+/// Random odos of one itinerario. An odo is a list of segmentos, and a segmento is a list of hops. The shortest flight
+/// is long enough for any two of the airports.
 fn journey() -> impl Strategy<Value = Vec<Vec<Vec<Hop>>>> {
-    let hop = (1..AIRPORTS.len(), 0..200_000_i64, 1..100_000_i64);
+    let hop = (1..AIRPORTS.len(), 0..200_000_i64, 25_000..100_000_i64);
     vec(vec(vec(hop, 1..3), 1..4), 1..4)
 }
 
@@ -24,7 +25,7 @@ fn journey() -> impl Strategy<Value = Vec<Vec<Vec<Hop>>>> {
 fn written(
     itinerarios: &[Vec<Vec<Vec<Hop>>>],
     start: i64,
-    rest: &(Option<String>, Option<Value>, Option<&str>),
+    rest: &(Option<String>, Option<Value>, Option<&str>, Option<Value>),
     minutes: i32,
 ) -> Value {
     let offset = Offset::from_seconds(minutes * 60).unwrap();
@@ -52,16 +53,23 @@ fn written(
             .collect();
         json!({ "segmentos": segmentos })
     };
+    let mut clock = start;
     let itinerarios: Vec<_> = itinerarios
         .iter()
         .map(|odos| {
-            let mut clock = start;
             let odos = odos.iter().map(|segmentos| odo(segmentos, &mut clock));
             json!({"odos": odos.collect::<Vec<_>>()})
         })
         .collect();
-    let (client, pago, saga) = rest;
-    json!({"itinerarios": itinerarios, "id_cliente": client, "pago": pago, "saga": saga})
+    let (client, pago, saga, pasajeros) = rest;
+    json!({
+        "itinerarios": itinerarios, "id_cliente": client, "pago": pago, "saga": saga, "pasajeros": pasajeros,
+    })
+}
+
+fn pasajeros() -> impl Strategy<Value = Value> {
+    let nombre = option::of("[A-Za-zñé]{1,9}");
+    vec(nombre.prop_map(|nombre| json!({"nombre": nombre})), 1..=9).prop_map(Value::from)
 }
 
 fn pago() -> impl Strategy<Value = Value> {
@@ -117,6 +125,7 @@ fn any_body() -> impl Strategy<Value = Value> {
         "moneda",
         "medio",
         "saga",
+        "pasajeros",
         "id_cliente",
         "otro",
     ]);
@@ -146,6 +155,7 @@ proptest! {
             option::of("[A-Za-z0-9._-]{1,64}"),
             option::of(pago()),
             option::of(select(vec!["orquestacion", "coreografia"])),
+            option::of(pasajeros()),
         ),
         minutes in -1_000..1_000_i32,
     ) {
