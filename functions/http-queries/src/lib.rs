@@ -2,6 +2,7 @@
 
 mod cursor;
 mod eventos;
+mod openapi;
 mod origen;
 mod parameters;
 mod reportes;
@@ -23,7 +24,7 @@ use api::{Front, HttpApp, Refusal};
 use events::{IdReserva, Payload, kinds};
 use lambda_http::{
     Body, Request, Response,
-    http::{HeaderValue, Method, StatusCode, header},
+    http::{Method, StatusCode},
 };
 use serde_json::json;
 use wiring::Wiring;
@@ -97,7 +98,7 @@ impl App {
     async fn query(&self, request: &Request) -> Result<Response<Body>, Refusal> {
         match api::segments(request).as_slice() {
             ["health"] => Ok(api::json(StatusCode::OK, &json!({ "estado": "ok" }))),
-            ["openapi.json"] => Ok(described(self.openapi)),
+            ["openapi.json"] => Ok(openapi::described(self.openapi, request)),
             ["vuelos", "reserva"] => self.reservas(request).await,
             ["vuelos", "reserva", id] => self.reserva(id).await,
             ["vuelos", "reserva", id, "eventos"] => self.eventos(id).await,
@@ -108,15 +109,6 @@ impl App {
             _ => Ok(api::no_such_path(request)),
         }
     }
-}
-
-fn described(openapi: &'static str) -> Response<Body> {
-    let mut response = Response::new(Body::from(openapi));
-    response.headers_mut().insert(
-        header::CONTENT_TYPE,
-        HeaderValue::from_static("application/json"),
-    );
-    response
 }
 
 fn no_such_reservation(id: IdReserva) -> Refusal {

@@ -2,7 +2,7 @@
 
 use api::ROUTES;
 use http_testing::{Answer, ask, with_header};
-use lambda_http::Request;
+use lambda_http::{Request, http::HeaderName};
 
 use crate::support::{Fixture, fixture};
 
@@ -24,7 +24,7 @@ fn preflight(path: &str) -> Request {
 
 /// The names of an answer's headers that are about other origins.
 fn of_cors(answer: &Answer) -> Vec<&str> {
-    let names = answer.headers.keys().map(|name| name.as_str());
+    let names = answer.headers.keys().map(HeaderName::as_str);
     names
         .filter(|name| name.starts_with("access-control-"))
         .collect()
@@ -34,7 +34,7 @@ fn of_cors(answer: &Answer) -> Vec<&str> {
 fn every_path_tells_its_methods() {
     let fixture = fixture();
     for route in ROUTES {
-        let path = route.path.replace('{', "").replace('}', "");
+        let path = route.path.replace(['{', '}'], "");
         let answer = fixture.answer(&ask("OPTIONS", &path));
         assert_eq!(answer.status, 204, "{path}");
         assert_eq!(answer.header("Allow"), Some(route.allow), "{path}");

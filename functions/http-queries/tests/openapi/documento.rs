@@ -1,14 +1,13 @@
 //! Writes the API's description in the form of OpenAPI 3.1.
 
 use alpes_messages::Problem;
+use events::kinds;
 use http_queries::{DEFAULT_LIMIT, MAX_LIMIT};
 use serde_json::{Map, Value, json};
 
 use crate::{esquemas::esquemas, podar::sin_pruebas, pruebas, reportes, reservas, sagas};
 
 const JSON: &str = "application/json";
-/// The stage of the API, with which its base URL ends.
-pub(crate) const STAGE: &str = "v1";
 /// The reservation of the examples.
 pub(crate) const ID: &str = "5f2c1a9e-7c3b-5d4e-8f60-9a1b2c3d4e5f";
 /// The saga of that reservation, which has the same id.
@@ -44,12 +43,8 @@ pub(crate) fn documento() -> Value {
                  servicio `execute-api`).",
             "license": {"name": "MIT OR Apache-2.0", "identifier": "MIT OR Apache-2.0"},
         },
-        // The base URL of every deployment ends with the stage, and a base URL must not end with a slash, because the
-        // paths below begin with one.
-        "servers": [{
-            "url": format!("../{STAGE}"),
-            "description": "La etapa de donde se leyó este documento. Con un dominio propio, la dirección de ese dominio.",
-        }],
+        // The function replaces this URL by that of the host that it was asked at.
+        "servers": [{"url": "./", "description": "La dirección de donde se leyó este documento."}],
         "security": [{}, {"sigv4": []}],
         "tags": [
             {"name": "reservas", "description": "Crear reservas, consultarlas y cancelarlas."},
@@ -264,7 +259,6 @@ pub(crate) fn page() -> [Value; 2] {
 /// The shared responses that refuse a request, in the form that the functions write.
 fn problemas() -> Value {
     use alpes_messages::Violation;
-    use events::kinds;
 
     let airport = Violation::new(
         "itinerarios[0].odos[0].segmentos[0].legs[0].origen.codigo",
@@ -336,38 +330,40 @@ fn problemas() -> Value {
             Problem::of(kinds::UNAVAILABLE),
         ),
     ];
-    let answer = |(name, description, problem): (&str, &str, Problem)| {
-        let examples = json!({"problema": {"value": problem}});
-        let media = json!({"schema": schema("Problem"), "examples": examples});
-        let mut answer = json!({
-            "description": description,
-            "content": {"application/problem+json": media},
-        });
-        if problem.is(kinds::UNAVAILABLE) {
-            answer["headers"] = json!({"Retry-After": {
-                "description": "Segundos que conviene esperar.",
-                "required": true,
-                "schema": {"type": "integer"},
-            }});
-        }
-        if problem.is(kinds::METHOD) {
-            answer["headers"] = json!({"Allow": {
-                "description": "Los métodos de la ruta.",
-                "required": true,
-                "schema": {"type": "string"},
-            }});
-        }
-        if problem.is(kinds::MEDIA_TYPE) {
-            answer["headers"] = json!({"Accept-Encoding": {
-                "description": "Cómo se admite un cuerpo, si llegó comprimido.",
-                "schema": {"const": "identity"},
-            }});
-        }
-        (name.to_owned(), answer)
-    };
-    let mut answers: Map<_, _> = all.into_iter().map(answer).collect();
+    let mut answers: Map<_, _> = all.into_iter().map(refusal).collect();
     answers.extend(of_the_gateway());
     answers.into()
+}
+
+/// A refusal that the functions write, in the form of a shared response.
+fn refusal((name, description, problem): (&str, &str, Problem)) -> (String, Value) {
+    let examples = json!({"problema": {"value": problem}});
+    let media = json!({"schema": schema("Problem"), "examples": examples});
+    let mut answer = json!({
+        "description": description,
+        "content": {"application/problem+json": media},
+    });
+    if problem.is(kinds::UNAVAILABLE) {
+        answer["headers"] = json!({"Retry-After": {
+            "description": "Segundos que conviene esperar.",
+            "required": true,
+            "schema": {"type": "integer"},
+        }});
+    }
+    if problem.is(kinds::METHOD) {
+        answer["headers"] = json!({"Allow": {
+            "description": "Los métodos de la ruta.",
+            "required": true,
+            "schema": {"type": "string"},
+        }});
+    }
+    if problem.is(kinds::MEDIA_TYPE) {
+        answer["headers"] = json!({"Accept-Encoding": {
+            "description": "Cómo se admite un cuerpo, si llegó comprimido.",
+            "schema": {"const": "identity"},
+        }});
+    }
+    (name.to_owned(), answer)
 }
 
 /// The refusals that the gateway writes itself.

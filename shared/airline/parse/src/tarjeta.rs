@@ -186,10 +186,7 @@ mod tests {
 
     /// Appends the check digit to these digits.
     fn checked(mut digits: String) -> String {
-        let last = (0..10_u32).find_map(|last| {
-            let number = format!("{digits}{last}");
-            has_check_digit(&number).then_some(last)
-        });
+        let last = (0..10_u32).find(|last| has_check_digit(&format!("{digits}{last}")));
         digits.push_str(&last.unwrap().to_string());
         digits
     }
