@@ -44,7 +44,7 @@ fn nothing_grows_under_steady_load() {
         let mut samples: Vec<Sample> = vec![];
         while load.began.elapsed() < time {
             thread::sleep(STEP);
-            let sample = Measured::of(&stack.api).sample(load.began.elapsed(), load.take());
+            let sample = Measured::of(&stack.api).sample(load.began.elapsed(), &load.take());
             println!("{sample}");
             samples.push(sample);
         }

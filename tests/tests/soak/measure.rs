@@ -54,7 +54,7 @@ impl Measured {
         }
     }
 
-    pub fn sample(self, at: Duration, latencies: Vec<Duration>) -> Sample {
+    pub fn sample(self, at: Duration, latencies: &[Duration]) -> Sample {
         let latencies: Vec<_> = latencies
             .iter()
             .map(|one| one.as_secs_f64() * 1e3)
@@ -118,7 +118,7 @@ pub fn grown(samples: &[Sample], warm: Duration) -> Vec<String> {
     }
     let rate = |samples: &[&Sample]| match (samples.first(), samples.last()) {
         (Some(first), Some(last)) if last.at > first.at => {
-            (last.disk - first.disk) / (last.at - first.at).as_secs_f64()
+            (last.disk - first.disk) / last.at.saturating_sub(first.at).as_secs_f64()
         }
         _ => 0.0,
     };
@@ -194,7 +194,7 @@ fn steady(seconds: u64) -> Sample {
 
 #[test]
 fn only_what_grows_after_the_warm_up_is_told() {
-    let warm = Duration::from_secs(300);
+    let warm = Duration::from_mins(5);
     let hour = || (0..240).map(|step| steady(step * 15));
     assert_eq!(
         grown(&hour().collect::<Vec<_>>(), warm),
