@@ -37,7 +37,7 @@ const THREADS: &str = "4";
 
 /// Runs the seeds that the options name.
 pub fn of_words(workspace: &Workspace, words: &Words) -> Result<()> {
-    let first = words.number("--seed").unwrap_or(FIRST);
+    let first = words.number("--chaos").unwrap_or(FIRST);
     let count = words.number("--seeds").unwrap_or(ONE);
     let built = for_local_runtime(workspace, &workspace.functions()?)?;
     seeds(workspace, &built, first, count)
@@ -72,7 +72,7 @@ fn seeds(workspace: &Workspace, built: &Built, first: u64, count: u64) -> Result
 
 /// The command that runs a seed again.
 fn repeated(seed: u64) -> String {
-    format!("cargo xtask test --chaos --seed {seed}")
+    format!("cargo xtask test --chaos {seed}")
 }
 
 fn one_seed(workspace: &Workspace, built: &Built, seed: u64) -> Result<()> {

@@ -34,7 +34,7 @@ pub fn test(workspace: &Workspace, words: &Words) -> Result<()> {
         let built = for_local_runtime(workspace, &workspace.functions()?)?;
         return crash(workspace, &built);
     }
-    if words.flag("--chaos") {
+    if words.value("--chaos").is_some() {
         return chaos::of_words(workspace, words);
     }
     if words.flag("--permissions") {
