@@ -114,7 +114,7 @@ const ABOUT: &[(&str, &[&str])] = &[
 ];
 
 /// The most runs of a scenario.
-const RUNS: u64 = 30;
+const RUNS: u64 = 100;
 
 /// The long searches look for broken promises. Here, a scenario runs until it has reached its situation.
 #[test]
