@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use alpes_messages::StreamId;
 use base64::{Engine, engine::general_purpose::STANDARD};
-use e2e::{Answer, Booked, Outcome, Stack, at_its_own_time, sample};
+use e2e::{Answer, Booked, Outcome, Stack, at_its_own_time, sample, unique};
 use events::CONTEXTS;
 use serde_json::Value;
 use uuid::Uuid;
@@ -89,12 +89,14 @@ fn bad_requests_are_refused_and_leave_nothing_behind() {
 
     // The events of an accepted request show that a trace would be found.
     let good = at_its_own_time(sample()).to_string();
-    let good = stack
-        .api
-        .book(good.as_bytes(), &[("traceparent", &traceparent)]);
-    let good = Booked::from(&good);
+    // The key makes one reservation of the request, also if the client has to repeat it.
+    let headers = [
+        ("traceparent", traceparent.as_str()),
+        ("Idempotency-Key", &unique("buena")),
+    ];
+    let good = Booked::from(&stack.api.book(good.as_bytes(), &headers));
     let id = good.id;
-    assert_eq!(stack.outcome(good), Outcome::APPROVED);
+    stack.must_be(good, stack.outcome(good), Outcome::APPROVED);
     let traced = |data: &[u8]| String::from_utf8_lossy(data).contains(&trace);
     let log = stack.log().into_iter();
     let mut keys: Vec<_> = log
