@@ -40,7 +40,7 @@ fn every_event_is_archived_as_it_was_committed() {
         } else {
             Outcome::APPROVED
         };
-        assert_eq!(outcome, expected, "{:?}", booked[number]);
+        stack.must_be(booked[number], outcome, expected);
     }
     let ids: Vec<_> = booked.iter().map(|booked| booked.id).collect();
     // A record that is no event is archived like any other.
