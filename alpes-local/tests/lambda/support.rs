@@ -116,7 +116,10 @@ impl World {
     /// The notes of the probe, one value an invocation.
     pub(crate) fn noted(&self) -> Vec<Value> {
         let text = std::fs::read_to_string(self.file()).unwrap_or_default();
-        text.lines()
+        // A reader may see a part of the line that is being written.
+        let (whole, _) = text.rsplit_once('\n').unwrap_or_default();
+        whole
+            .lines()
             .map(|line| serde_json::from_str(line).unwrap())
             .collect()
     }
