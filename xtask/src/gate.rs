@@ -296,7 +296,7 @@ fn forget(workspace: &Workspace, folder: PathBuf) -> Result<()> {
 /// The programs of the end-to-end tests, but for the one that kills its runtime.
 const END_TO_END: [&str; 4] = ["bytes", "endpoint", "processes", "views"];
 /// How many end-to-end tests run at a time on the local runtime. The tests mostly wait for sagas.
-const THREADS_HERE: &str = "8";
+pub const THREADS_HERE: &str = "8";
 /// How many end-to-end tests run at a time on other runtimes. LocalStack answers about a hundred calls a second, and
 /// functions that wait for it exceed their timeouts.
 const THREADS_ELSEWHERE: &str = "4";
@@ -308,9 +308,13 @@ pub fn e2e_here(workspace: &Workspace, target: &Target, name: &str) -> Result<()
 
 /// Runs the end-to-end tests, so many at a time.
 pub fn e2e(workspace: &Workspace, target: &Target, name: &str, threads: &str) -> Result<()> {
-    step(name, || {
-        run(tests(workspace, &END_TO_END, &[])
-            .env("RUST_TEST_THREADS", threads)
-            .envs(target.variables.iter().cloned()))
-    })
+    step(name, || run(&mut e2e_command(workspace, target, threads)))
+}
+
+/// The command of the end-to-end tests, so many at a time.
+pub fn e2e_command(workspace: &Workspace, target: &Target, threads: &str) -> Command {
+    let mut tests = tests(workspace, &END_TO_END, &[]);
+    tests.env("RUST_TEST_THREADS", threads);
+    tests.envs(target.variables.iter().cloned());
+    tests
 }

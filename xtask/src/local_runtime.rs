@@ -18,7 +18,7 @@ use crate::http::request;
 use crate::package::Built;
 use crate::progress::step;
 use crate::runtime_env::{Endpoint, STACK};
-use crate::shell::{command, output};
+use crate::shell::{command, kill_group, output};
 use crate::workspace::{Workspace, write};
 
 /// The template's parameters here: the API is open, tests are allowed, and no consumer waits to fill a batch.
@@ -256,11 +256,7 @@ pub fn stop(folder: &Path) -> Result<bool> {
         return Ok(false);
     };
     for (signal, patience) in [("TERM", 8), ("KILL", 4)] {
-        // Use bash's built-in `kill`, because container images without `ps` also lack the program `kill`.
-        output(&mut command(
-            "bash",
-            &["-c", &format!("kill -{signal} -- -{pid}")],
-        ))?;
+        kill_group(&pid, signal)?;
         let deadline = Instant::now() + Duration::from_secs(patience);
         while Instant::now() < deadline {
             if has_ended(&pid)? {

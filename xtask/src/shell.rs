@@ -1,6 +1,7 @@
 //! Runs other programs.
 
-use std::io::ErrorKind;
+use std::io::{BufRead, BufReader, ErrorKind};
+use std::os::unix::process::CommandExt;
 use std::process::{Command, ExitStatus, Output, Stdio};
 
 use crate::failure::{Explain, Failure, Result, fail};
@@ -52,6 +53,32 @@ pub fn run(command: &mut Command) -> Result<()> {
             name(command)
         ))
     }
+}
+
+/// Runs a command and shows its output, until a line of its output is enough: then the command and all that it started
+/// are killed. True if the command was killed or failed.
+pub fn fails_or_says(command: &mut Command, enough: impl Fn(&str) -> bool) -> Result<bool> {
+    let text = name(command);
+    let child = command.stdout(Stdio::piped()).process_group(0).spawn();
+    let mut child = child.explain(format!("{text} could not be started"))?;
+    let output = child.stdout.take().into_iter();
+    for line in output.flat_map(|output| BufReader::new(output).lines()) {
+        let line = line.explain(format!("The output of {text} cannot be read"))?;
+        println!("{line}");
+        if enough(&line) {
+            kill_group(&child.id().to_string(), "KILL")?;
+            break;
+        }
+    }
+    let status = child.wait().explain(format!("{text} has no end"))?;
+    Ok(!status.success())
+}
+
+/// Sends a signal to a process and all that it started in its group. True if there was one.
+pub fn kill_group(pid: &str, signal: &str) -> Result<bool> {
+    // Bash's built-in `kill`, because container images without `ps` also lack the program `kill`.
+    let mut kill = command("bash", &["-c", &format!("kill -{signal} -- -{pid}")]);
+    Ok(output(&mut kill)?.status.success())
 }
 
 /// Runs a command on this terminal in place of this program. The command prints its own errors, and its exit code
