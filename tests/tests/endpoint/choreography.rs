@@ -39,7 +39,7 @@ fn with(stack: &Stack, falla: Falla) -> (Value, Booked) {
 }
 
 /// Waits until a reservation is undone, perhaps after it was approved, and returns its outcome.
-fn undone(stack: &Stack, booked: Booked) -> Outcome {
+pub(crate) fn undone(stack: &Stack, booked: Booked) -> Outcome {
     eventually("the reservation is undone", || {
         stack.tick();
         let saga = stack.api.get(&format!("/sagas/{}", booked.saga));

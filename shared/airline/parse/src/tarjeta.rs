@@ -40,22 +40,50 @@ pub fn hidden(text: &str) -> String {
     text.char_indices().map(hide).collect()
 }
 
-/// The places of all such numbers. An id, a date and an amount are no such number, whatever their digits.
+/// The places of all such numbers. An id, a date and an amount are no such number, whatever their digits, and neither is
+/// a part of an id within a text.
 fn found_in(text: &str) -> Vec<Range<usize>> {
-    let groups = groups(text);
-    let mut found = vec![];
-    for first in 0..groups.len() {
-        found.extend(number_from(text, groups.get(first..).unwrap_or_default()));
+    let mut groups = groups(text);
+    if numbers_in(text, &groups).is_empty() {
+        return vec![];
     }
     let has_another_form = || {
         text.parse::<IdReserva>().is_ok()
             || rfc3339(text).is_ok()
             || plain_decimal(text).is_some_and(|amount| amount.scale() > 0)
     };
-    if found.is_empty() || has_another_form() {
+    if has_another_form() {
         return vec![];
     }
+    let ids = ids(text);
+    groups.retain(|group| !ids.iter().any(|id| id.contains(&group.start)));
+    numbers_in(text, &groups)
+}
+
+fn numbers_in(text: &str, groups: &[Range<usize>]) -> Vec<Range<usize>> {
+    let mut found = vec![];
+    for first in 0..groups.len() {
+        found.extend(number_from(text, groups.get(first..).unwrap_or_default()));
+    }
     found
+}
+
+/// The places of the UUIDs in a text, with hyphens and without. A UUID of digits only is none here.
+fn ids(text: &str) -> Vec<Range<usize>> {
+    let is_word = |letter: Option<char>| letter.is_some_and(char::is_alphanumeric);
+    let starts = text.char_indices().map(|(place, _)| place);
+    let candidates = starts.flat_map(|start| [36, 32].map(|length| start..start + length));
+    candidates
+        .filter(|place| {
+            let (before, after) = (text.get(..place.start), text.get(place.end..));
+            text.get(place.clone()).is_some_and(|id| {
+                id.parse::<IdReserva>().is_ok()
+                    && id.contains(|letter: char| letter.is_ascii_alphabetic())
+                    && !is_word(before.and_then(|text| text.chars().next_back()))
+                    && !is_word(after.and_then(|text| text.chars().next()))
+            })
+        })
+        .collect()
 }
 
 /// The longest number that begins with the first of these groups of digits and may be the number of a card.
@@ -174,6 +202,8 @@ mod tests {
             "2022-11-22T13:10:00.411111111-05:00",
             "411111111111.1111",
             "41111111-1111-4111-8111-aaaaaaaaaaaa",
+            "cliente-41111111-1111-4111-8111-aaaaaaaaaaaa, y otro",
+            "cliente-4111111111111111aaaaaaaaaaaaaaaa",
             "4111----1111----1111----1111",
         ] {
             assert!(!is_in(text), "{text}");
@@ -181,6 +211,10 @@ mod tests {
         }
         // These ids and amounts have a number with a check digit in them.
         assert!(is_in("una 41111111-1111-1111-a"));
+        assert!(
+            is_in("cliente-4111111111111111aaaaaaaaaaaaaaaaa"),
+            "too long for an id"
+        );
         assert!(is_in("41111111111111.11"));
     }
 
