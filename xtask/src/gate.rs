@@ -54,8 +54,9 @@ pub fn test(workspace: &Workspace, words: &Words) -> Result<()> {
     infrastructure(workspace)?;
     simulation(workspace)?;
     local_runtime_rules(workspace)?;
-    end_to_end(workspace)?;
-    if words.flag("--all") {
+    let all = words.flag("--all");
+    end_to_end(workspace, all)?;
+    if all {
         step("simulation: a long search", || {
             simulate::long_search(workspace)
         })?;
@@ -226,12 +227,12 @@ fn local_runtime_rules(workspace: &Workspace) -> Result<()> {
 }
 
 /// Runs the end-to-end tests on a local runtime that this step starts and stops.
-fn end_to_end(workspace: &Workspace) -> Result<()> {
+fn end_to_end(workspace: &Workspace, all: bool) -> Result<()> {
     let built = for_local_runtime(workspace, &workspace.functions()?)?;
     OwnRuntime::new("test", free_port()?, &built).run(workspace, |runtime, target| {
         e2e_here(workspace, target, "end to end, on the local runtime")?;
         step("every permission is used, or explained", || {
-            grants::all_accounted_for(workspace, runtime.endpoint)
+            grants::all_accounted_for(workspace, runtime.endpoint, all)
         })
     })?;
     documents(workspace)
