@@ -348,11 +348,7 @@ fn flights(found: &Found) -> Vec<(Vuelo, i64)> {
         return vec![];
     };
     let passengers = i64::try_from(made.pasajeros.len()).unwrap_or(i64::MAX);
-    let itinerarios = made.itinerarios.iter();
-    let odos = itinerarios.flat_map(|itinerario| &itinerario.odos);
-    let legs = odos
-        .flat_map(|odo| &odo.segmentos)
-        .flat_map(|segmento| &segmento.legs);
+    let legs = events::vuelos::legs(&made.itinerarios);
     legs.map(|leg| {
         let vuelo = Vuelo {
             origen: leg.origen.codigo.clone(),

@@ -52,7 +52,7 @@ struct Told {
     used: bool,
 }
 
-/// What the local runtime tells of its roles.
+/// The local runtime's report on its roles.
 struct Report {
     permissions: Vec<Told>,
     /// The actions that were refused, as `ROLE ACTION`.

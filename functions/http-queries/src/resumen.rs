@@ -4,12 +4,14 @@
 use alpes_messages::{CorrelationId, Moment};
 use events::{
     IdReserva,
-    vuelos::{EstadoReserva, Itinerario, Leg, Monto, Pago},
+    vuelos::{EstadoReserva, Itinerario, Monto, Pago, legs},
 };
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use views::reservas::Fila;
+
+use crate::ReservaDto;
 
 /// A reservation without its legs and passengers.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -64,30 +66,24 @@ impl ResumenReserva {
     /// Summarizes a row of the view; `None` if the view does not have its `ReservaCreada` yet.
     #[must_use]
     pub fn of(fila: Fila) -> Option<Self> {
-        let fecha_creacion = fila.fecha_creacion?;
+        let reserva = ReservaDto::from_view(fila)?.detalle;
         Some(Self {
-            id_reserva: fila.id_reserva?,
-            id_cliente: fila.id_cliente,
-            id_correlacion: fila.id_correlacion?,
-            estado: fila.estado?,
-            fecha_creacion,
-            fecha_actualizacion: fila.fecha_actualizacion.unwrap_or(fecha_creacion),
-            viaje: ResumenViaje::of(&fila.itinerarios),
-            // A row that was folded before reservations had passengers is of one passenger.
-            numero_pasajeros: fila.pasajeros.len().max(1),
-            importe: fila.pago.map(Importe::from),
+            id_reserva: reserva.id_reserva,
+            id_cliente: reserva.id_cliente,
+            id_correlacion: reserva.id_correlacion,
+            estado: reserva.estado,
+            fecha_creacion: reserva.fecha_creacion,
+            fecha_actualizacion: reserva.fecha_actualizacion,
+            viaje: ResumenViaje::of(&reserva.itinerarios),
+            numero_pasajeros: reserva.pasajeros.len(),
+            importe: reserva.pago.map(Importe::from),
         })
     }
 }
 
 impl ResumenViaje {
     fn of(itinerarios: &[Itinerario]) -> Option<Self> {
-        let legs: Vec<&Leg> = itinerarios
-            .iter()
-            .flat_map(|itinerario| &itinerario.odos)
-            .flat_map(|odo| &odo.segmentos)
-            .flat_map(|segmento| &segmento.legs)
-            .collect();
+        let legs: Vec<_> = legs(itinerarios).collect();
         let (first, last) = legs.first().zip(legs.last())?;
         Some(Self {
             origen: first.origen.codigo.clone(),

@@ -1,4 +1,4 @@
-//! What is measured at each step, and what counts as growth.
+//! The measurements of each step, and the rule by which they have grown.
 
 use std::{collections::BTreeMap, env, fmt, fs, path::Path, time::Duration};
 

@@ -65,9 +65,7 @@ impl Heard {
 
 /// A journey as a list shows it; `None` for a journey without legs.
 fn viaje(itinerarios: &[Itinerario]) -> Option<Value> {
-    let odos = itinerarios.iter().flat_map(|itinerario| &itinerario.odos);
-    let segmentos = odos.flat_map(|odo| &odo.segmentos);
-    let legs: Vec<_> = segmentos.flat_map(|segmento| &segmento.legs).collect();
+    let legs: Vec<_> = events::vuelos::legs(itinerarios).collect();
     let (first, last) = legs.first().zip(legs.last())?;
     Some(json!({
         "origen": first.origen.codigo,

@@ -195,6 +195,13 @@ pub struct ReservaCancelada {
     pub motivo: String,
 }
 
+/// The legs of a journey, in order.
+pub fn legs(itinerarios: &[Itinerario]) -> impl Iterator<Item = &Leg> {
+    let odos = itinerarios.iter().flat_map(|itinerario| &itinerario.odos);
+    let segmentos = odos.flat_map(|odo| &odo.segmentos);
+    segmentos.flat_map(|segmento| &segmento.legs)
+}
+
 /// `CrearReserva`: make a reservation. A client sends it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct CrearReserva {

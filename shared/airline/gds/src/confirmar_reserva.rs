@@ -9,7 +9,7 @@ use events::{
     Payload,
     gds::{ConfirmacionFallida, ConfirmarReserva, ReservaGDSConfirmada, Sillas},
     kinds,
-    vuelos::{Aeropuerto, Itinerario, Leg, Odo, Pasajero, Segmento},
+    vuelos::{Aeropuerto, Itinerario, Leg, Odo, Pasajero, Segmento, legs},
 };
 use parse::{Node, Regla, Violations, invalid};
 use serde_json::Value;
@@ -170,13 +170,8 @@ fn failed(case: &Case<'_, Payload>, motivo: &str, sin_sillas: Vec<Sillas>) -> Ne
 /// each leg on the flight and each passenger.
 fn seats(itinerarios: &[Itinerario], passengers: usize) -> Vec<Sillas> {
     let passengers = u32::try_from(passengers).unwrap_or(u32::MAX);
-    let legs = itinerarios
-        .iter()
-        .flat_map(|itinerario| &itinerario.odos)
-        .flat_map(|odo| &odo.segmentos)
-        .flat_map(|segmento| &segmento.legs);
     let mut flights: BTreeMap<Vuelo, u32> = BTreeMap::new();
-    for leg in legs {
+    for leg in legs(itinerarios) {
         let seats = flights.entry(vuelo(leg)).or_default();
         *seats = seats.saturating_add(passengers);
     }

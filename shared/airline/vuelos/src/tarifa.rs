@@ -10,7 +10,7 @@
 //! The distance is rounded to whole km before the fare is computed, because platforms differ in the last bit of a sine,
 //! and fares must not differ.
 
-use events::vuelos::{Itinerario, Leg, Monto, Pago};
+use events::vuelos::{Itinerario, Leg, Monto, Pago, legs};
 use rust_decimal::{Decimal, RoundingStrategy};
 
 use crate::aeropuertos;
@@ -23,11 +23,7 @@ pub const MEDIO: &str = "tok_visa";
 /// The fare of a journey for this number of passengers. A leg from or to an unknown airport costs only the fixed part.
 #[must_use]
 pub fn fare(itinerarios: &[Itinerario], passengers: usize) -> Pago {
-    let legs = itinerarios
-        .iter()
-        .flat_map(|itinerario| &itinerario.odos)
-        .flat_map(|odo| &odo.segmentos)
-        .flat_map(|segmento| &segmento.legs);
+    let legs = legs(itinerarios);
     let fixed = Decimal::new(40_00, 2);
     let rate = Decimal::new(11, 2);
     let vat = Decimal::new(19, 2);
