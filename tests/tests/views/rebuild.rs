@@ -30,8 +30,8 @@ const LATE: Duration = Duration::from_secs(5);
 /// How long one invocation of the rebuilder works, in seconds. The invocation's caller waits for 15 seconds.
 const SECONDS: u64 = 8;
 /// How many answers in a row may show no progress. If a rebuilder's process dies, no other process continues the rebuild
-/// for a minute.
-const FAILURES: usize = 100;
+/// for a minute, and several processes may die one after the other.
+const FAILURES: usize = 300;
 const PAUSE: Duration = Duration::from_secs(1);
 /// The rebuilder's errors when another run took over, or a service did not answer.
 const OWN_ERRORS: [&str; 2] = ["Overtaken", "RebuildFailed"];

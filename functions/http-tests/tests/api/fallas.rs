@@ -15,7 +15,7 @@ fn falla(contexto: &str, comando: &str, modo: &str, veces: &Value) -> Value {
 
 fn take(fixture: &Fixture, context: Context, comando: &str) -> Option<FaultMode> {
     let anyone = fixture.fresh();
-    block_on(fixture.faults.take(context, comando, anyone)).unwrap()
+    block_on(fixture.faults.take(context, comando, anyone, None)).unwrap()
 }
 
 #[test]
@@ -59,7 +59,7 @@ fn a_fault_can_be_of_one_reservation_alone() {
     body["id_reserva"] = json!(id);
     assert_eq!(fixture.prueba("fallas", &body).accepted(), body);
     assert_eq!(take(&fixture, PAGOS, "PagarReserva"), None);
-    let take = fixture.faults.take(PAGOS, "PagarReserva", id);
+    let take = fixture.faults.take(PAGOS, "PagarReserva", id, None);
     assert_eq!(block_on(take).unwrap(), Some(FaultMode::Silence));
 }
 

@@ -2,15 +2,19 @@
 
 use std::sync::Arc;
 
-use alpes_messages::{Context, SubjectId};
+use alpes_messages::{CommandId, Context, SubjectId};
 use alpes_ports::{
     Condition, Consistency, Item, Key, Path, TableError, TableName, Tables, Update, Write,
     WriteError,
 };
+use serde_json::Value;
 
 /// The table of faults. The partition key is the context. The sort key is the type of the command, followed by `#` and
 /// the subject if the fault is for one subject only.
 pub const TABLE: TableName = TableName("faults");
+
+/// The commands that have taken a failure, in the item of the fault.
+const TAKEN_BY: &str = "taken_by";
 
 /// A way in which a command fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,6 +84,7 @@ impl Faults {
                 item: Item::from_iter([
                     ("mode".into(), mode.name().into()),
                     ("times".into(), times.into()),
+                    (TAKEN_BY.into(), Value::Object(Item::default())),
                 ]),
                 condition,
             }
@@ -94,34 +99,50 @@ impl Faults {
     /// Takes one fault that is set for commands of this type, if there is one. Concurrent callers take different
     /// faults. Faults for this subject alone are taken first.
     ///
+    /// With `by`, a failure belongs to the command with this id: until the fault is replaced, the command takes the same
+    /// failure again. So a process that ends between the fault and the failure's event does not use up the fault.
+    ///
     /// # Errors
     ///
-    /// See [`TableError`]; a fault may then be used up without having been returned.
+    /// See [`TableError`]; a fault without `by` may then be used up without having been returned.
     pub async fn take(
         &self,
         context: Context,
         command: &str,
         subject: SubjectId,
+        by: Option<CommandId>,
     ) -> Result<Option<FaultMode>, TableError> {
-        let own = self.take_at(&key(context, command, Some(subject))).await?;
-        match own {
+        let own = key(context, command, Some(subject));
+        match self.take_at(&own, by).await? {
             Some(mode) => Ok(Some(mode)),
-            None => self.take_at(&key(context, command, None)).await,
+            None => self.take_at(&key(context, command, None), by).await,
         }
     }
 
-    async fn take_at(&self, key: &Key) -> Result<Option<FaultMode>, TableError> {
+    async fn take_at(
+        &self,
+        key: &Key,
+        by: Option<CommandId>,
+    ) -> Result<Option<FaultMode>, TableError> {
         loop {
-            let item = self.tables.get_one(key, Consistency::Strong).await?;
-            let Some(mode) = item.as_ref().and_then(left) else {
+            let Some(item) = self.tables.get_one(key, Consistency::Strong).await? else {
                 return Ok(None);
             };
-            let take = Update::of(key.clone())
+            if by.is_some_and(|command| has_taken(&item, command)) {
+                return Ok(Some(FaultMode::Failure));
+            }
+            let Some(mode) = left(&item) else {
+                return Ok(None);
+            };
+            let mut take = Update::of(key.clone())
                 .when(Condition::All(vec![
                     Condition::Equals(Path::of("mode"), mode.name().into()),
                     Condition::AtLeast(Path::of("times"), 1),
                 ]))
                 .add(Path::of("times"), -1);
+            if let (FaultMode::Failure, Some(command)) = (mode, by) {
+                take = take.set(Path::entry(TAKEN_BY, command.to_string()), true);
+            }
             match self.tables.write(&take.into()).await {
                 Ok(()) => return Ok(Some(mode)),
                 // Another caller took the last fault, or the fault was replaced meanwhile.
@@ -138,6 +159,12 @@ fn key(context: Context, command: &str, only: Option<SubjectId>) -> Key {
         None => command.to_owned(),
     };
     Key::new(TABLE, context.name, sort)
+}
+
+/// True if this command has taken the failure.
+fn has_taken(fault: &Item, command: CommandId) -> bool {
+    let taken = fault.get(TAKEN_BY);
+    taken.is_some_and(|taken| taken.get(command.to_string()).is_some())
 }
 
 /// The mode of the fault, if further commands are to fail.

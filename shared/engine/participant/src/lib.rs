@@ -149,8 +149,10 @@ impl<P: DomainEvent> Participant<P> {
         let Some(faults) = &self.faults else {
             return Ok(None);
         };
+        // Only the failure's event gives a command a last answer, so only this failure belongs to the command.
+        let by = (command.kind == self.failure.command).then_some(command.id);
         faults
-            .take(self.context, &command.kind, command.subject)
+            .take(self.context, &command.kind, command.subject, by)
             .await
     }
 }

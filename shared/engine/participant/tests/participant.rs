@@ -216,7 +216,7 @@ fn a_fault_is_for_one_command_of_one_context_as_often_as_it_says() {
     let bench = Bench::new();
     let take = |context, comando| {
         let faults = bench.faults();
-        block_on(faults.take(context, comando, loan(1))).unwrap()
+        block_on(faults.take(context, comando, loan(1), None)).unwrap()
     };
     assert_eq!(take(DEPOSITS, "PayDeposit"), None);
     bench.set("PayDeposit", FaultMode::Error, 2);
@@ -238,7 +238,7 @@ fn a_fault_of_one_subject_is_for_it_alone_and_comes_first() {
     let bench = Bench::new();
     let take = |subject| {
         let faults = bench.faults();
-        block_on(faults.take(DEPOSITS, "PayDeposit", subject)).unwrap()
+        block_on(faults.take(DEPOSITS, "PayDeposit", subject, None)).unwrap()
     };
     let (one, other) = (loan(1), loan(2));
     bench.set_for(Some(one), "PayDeposit", FaultMode::Silence, 1);
@@ -256,6 +256,25 @@ fn a_fault_of_one_subject_is_for_it_alone_and_comes_first() {
     assert_eq!(take(other), Some(FaultMode::Failure));
     assert_eq!(take(one), Some(FaultMode::Failure));
     assert_eq!((take(one), take(other)), (None, None));
+}
+
+/// A call fails, or happens twice, at every step between the induced failure and the answer.
+#[test]
+fn an_induced_failure_is_not_lost_with_the_call_that_took_it() {
+    for fault in [Fault::FailBefore, Fault::FailAfter, Fault::Twice] {
+        for place in 0.. {
+            let bench = Bench::new();
+            bench.set("PayDeposit", FaultMode::Failure, 1);
+            let trouble = simulation::Faults::once(place, fault);
+            let first = block_on(bench.participant(true, &trouble).handle(&pay(1)));
+            let again = bench.send(&pay(1));
+            assert_eq!(reason(&again), INDUCED, "{fault:?} at {place}: {first:?}");
+            if trouble.count() <= place {
+                assert!(place > 3, "only {place} steps");
+                break;
+            }
+        }
+    }
 }
 
 #[test]
@@ -276,7 +295,7 @@ fn a_fault_is_taken_exactly_as_often_as_it_says_by_many_at_once() {
             let faults = Faults::new(Arc::new(trouble.tables(bench.tables.clone())));
             let work: BoxFuture<'static, _> = async move {
                 let (context, anyone) = (DEPOSITS, loan(1));
-                faults.take(context, "PayDeposit", anyone).await
+                faults.take(context, "PayDeposit", anyone, None).await
             }
             .boxed();
             scheduler.spawn(work);
