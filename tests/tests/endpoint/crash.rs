@@ -61,7 +61,8 @@ fn the_sweeper_publishes_what_a_crash_left() {
     let event: Value = serde_json::to_value(event).unwrap();
     assert_eq!(eventos, json!({ "eventos": [event] }));
 
-    if let Some(done) = stack.sweep() {
+    // An unkind runtime may lose the first answer, and the second one tells of nothing to publish.
+    if let Some(done) = stack.sweep().filter(|_| !stack.is_unkind()) {
         assert!(
             done["published"].as_u64().is_some_and(|count| count > 0),
             "{done}"
