@@ -108,6 +108,8 @@ case "$environment" in
   localstack) : "${access:=abierto}" "${mode:=PROVISIONED}" "${window:=0}" "${tests:=true}" ;;
   *) misused "--environment is localstack or aws, not '$environment'." ;;
 esac
+[ "$environment/$access/$tests" != aws/abierto/true ] ||
+  misused "--access abierto and --tests true together let anyone on the internet make participants fail: use --access iam."
 [ "$environment" = aws ] && : "${archive_window:=60}" || : "${archive_window:=1}"
 [ "$environment" = aws ] && : "${step_functions:=false}" || : "${step_functions:=true}"
 if [ -n "$endpoint" ]; then

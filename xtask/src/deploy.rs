@@ -146,6 +146,7 @@ impl Stack<'_> {
             ("ALPES_FAILURES_BUCKET", output("FailuresBucket")?),
             ("ALPES_ARCHIVE_BUCKET", output("ArchiveBucket")?),
             ("ALPES_API_URL", api),
+            ("ALPES_ACCESO", output("Access")?),
             ("ALPES_STACK", self.name.to_owned()),
             ("ALPES_RUN", self.folder.display().to_string()),
             ("ALPES_ENDED_BY", self.ended_by.to_owned()),

@@ -139,3 +139,18 @@ fn an_overlap_without_a_change_is_a_mistake() {
         assert!(!deployed.calls.contains("-stack --"), "{}", deployed.calls);
     }
 }
+
+#[test]
+fn an_open_api_with_test_endpoints_is_refused_on_aws() {
+    let options = ["--access", "abierto", "--tests", "true"];
+    let (access, tests) = options.split_at(2);
+    let stack = [EXISTS, "true", "0"];
+    let deployed = deploy("open-tests", stack, &options);
+    assert!(!deployed.succeeded);
+    assert!(deployed.told.contains("use --access iam"), "{}", deployed.told);
+    assert_eq!(deployed.calls, "", "nothing is touched");
+    for (name, half) in [("open", access), ("tests", tests)] {
+        let deployed = deploy(name, stack, half);
+        assert!(deployed.succeeded, "{}", deployed.told);
+    }
+}

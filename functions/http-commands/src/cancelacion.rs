@@ -3,7 +3,7 @@
 use alpes_event_store::Handled;
 use alpes_messages::{Command, CommandId, Event, Problem, StreamId, Violation};
 use alpes_saga::{Requested, Saga, SagaId, Status};
-use api::{Refusal, saga as words};
+use api::{Caller, Refusal, saga as words};
 use events::{IdReserva, Payload, VUELOS, kinds};
 use lambda_http::{Body, Request, Response};
 use parse::Regla;
@@ -30,12 +30,13 @@ impl App {
     pub(crate) async fn cancelacion(
         &self,
         request: &Request,
+        caller: &Caller,
         id: &str,
     ) -> Result<Response<Body>, Refusal> {
         let id: IdReserva = api::id(id)?;
         let motivo = read(&api::optional_json_body(request)?);
         let (key, motivo) = api::with_key(request, motivo)?;
-        let stream = self.read_stream(id).await?;
+        let stream = self.read_stream(id, caller).await?;
         let status = if let Some(saga) = saga_of(&stream.creada) {
             self.cancel_saga(saga, &stream, motivo).await?
         } else {
@@ -47,18 +48,21 @@ impl App {
         Ok(api::accepted(correlation, &body))
     }
 
-    async fn read_stream(&self, id: IdReserva) -> Result<Stream, Refusal> {
+    async fn read_stream(&self, id: IdReserva, caller: &Caller) -> Result<Stream, Refusal> {
         let stream = StreamId::new(VUELOS, id);
         let history = self.store.reader().history(stream).await?;
-        let first = |such: fn(&Payload) -> bool| {
+        let first = |such: &dyn Fn(&Payload) -> bool| {
             let found = history.iter().find(|(_, payload)| such(payload));
             found.map(|(event, _)| event.clone())
         };
-        let creada = first(|payload| matches!(payload, Payload::ReservaCreada(_)));
+        let creada = first(&|payload| match payload {
+            Payload::ReservaCreada(creada) => caller.sees(creada.id_cliente.as_deref()),
+            _ => false,
+        });
         let none = || Problem::of(kinds::NOT_FOUND).because(format!("No hay una reserva {id}"));
         Ok(Stream {
             creada: creada.ok_or_else(none)?,
-            cancelada: first(|payload| matches!(payload, Payload::ReservaCancelada(_))),
+            cancelada: first(&|payload| matches!(payload, Payload::ReservaCancelada(_))),
         })
     }
 

@@ -2,8 +2,8 @@
 
 use alpes_event_store::Handled;
 use alpes_messages::{Command, CorrelationId, Event, Problem, SagaMode, Violation};
-use api::Refusal;
-use events::kinds;
+use api::{Caller, Refusal};
+use events::{kinds, vuelos::CrearReserva};
 use lambda_http::{Body, Request, Response, http::header};
 use parse::{Regla, invalid};
 use serde_json::json;
@@ -16,9 +16,14 @@ use crate::App;
 const OPERATION: &str = "POST /vuelos/reserva";
 
 impl App {
-    pub(crate) async fn crear_reserva(&self, request: &Request) -> Result<Response<Body>, Refusal> {
+    pub(crate) async fn crear_reserva(
+        &self,
+        request: &Request,
+        caller: &Caller,
+    ) -> Result<Response<Body>, Refusal> {
         let data = crear_reserva::parse(&api::json_body(request)?);
         let (key, mut data) = api::with_key(request, data)?;
+        belongs(&mut data, caller)?;
         let id = api::command_id(OPERATION, key, &*self.world.ids);
         // A request that names the default mode and a request that names no mode are the same request.
         let sagamode = *data.saga.get_or_insert_default();
@@ -66,6 +71,20 @@ impl App {
         let violation = Violation::new("saga", Regla::Opcion.name(), detalle);
         Err(invalid(vec![violation]))
     }
+}
+
+/// Makes the reservation the caller's own, if the caller is a client.
+fn belongs(data: &mut CrearReserva, caller: &Caller) -> Result<(), Problem> {
+    let Some(own) = caller.cliente() else {
+        return Ok(());
+    };
+    let named = data.id_cliente.get_or_insert_with(|| own.to_owned());
+    if named == own {
+        return Ok(());
+    }
+    let detalle = "Debe faltar o ser el id de quien llama";
+    let violation = Violation::new("id_cliente", Regla::Opcion.name(), detalle);
+    Err(invalid(vec![violation]))
 }
 
 fn accepted(event: &Event) -> Response<Body> {

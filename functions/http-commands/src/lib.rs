@@ -11,7 +11,7 @@ use alpes_event_store::EventStore;
 use alpes_ports::{Functions, Platform, Tables, World};
 use alpes_projections::Generations;
 use alpes_saga::{SagaId, Sagas};
-use api::{Front, HttpApp, Refusal};
+use api::{Callers, Front, HttpApp, Refusal};
 use events::Payload;
 use lambda_http::{Body, Request, Response, http::Method};
 use wiring::Wiring;
@@ -38,6 +38,8 @@ pub struct App {
     world: World,
     /// True if this installation has a state machine, so that Step Functions can run sagas.
     step_functions: bool,
+    /// Tells who sends a request.
+    callers: Callers,
 }
 
 impl HttpApp for App {
@@ -64,14 +66,18 @@ impl App {
             generations: wiring.generations(),
             world: wiring.platform.world(),
             step_functions: wiring.platform.offers_executions(),
+            callers: Callers::of(&wiring.platform),
         })
     }
 
     async fn answer(&self, request: &Request) -> Result<Response<Body>, Refusal> {
+        let caller = self.callers.caller(request, &*self.world.clock)?;
         match api::segments(request).as_slice() {
-            ["vuelos", "reserva"] => self.crear_reserva(request).await,
-            ["vuelos", "reserva", id, "cancelacion"] => self.cancelacion(request, id).await,
-            ["sagas", id, "reanudacion"] => self.reanudacion(request, id).await,
+            ["vuelos", "reserva"] => self.crear_reserva(request, &caller).await,
+            ["vuelos", "reserva", id, "cancelacion"] => {
+                self.cancelacion(request, &caller, id).await
+            }
+            ["sagas", id, "reanudacion"] => self.reanudacion(request, &caller, id).await,
             _ => Ok(api::no_such_path(request)),
         }
     }

@@ -2,7 +2,7 @@
 
 use alpes_messages::{CorrelationId, Problem, Violation};
 use alpes_saga::{Requested, SagaId, Status, StepNumber};
-use api::{Refusal, saga as words};
+use api::{Caller, Refusal, saga as words};
 use events::kinds;
 use lambda_http::{Body, Request, Response};
 use parse::{Node, Violations, invalid};
@@ -24,8 +24,10 @@ impl App {
     pub(crate) async fn reanudacion(
         &self,
         request: &Request,
+        caller: &Caller,
         id: &str,
     ) -> Result<Response<Body>, Refusal> {
+        caller.must_be_operator()?;
         let id: SagaId = api::id(id)?;
         let body = api::optional_json_body(request)?;
         let asked = read(&body).map_err(invalid)?;

@@ -2,8 +2,8 @@
 
 use alpes_event_store::StreamError;
 use alpes_messages::{Event, StreamId, Version};
-use api::Refusal;
-use events::CONTEXTS;
+use api::{Caller, Refusal};
+use events::{CONTEXTS, VUELOS};
 use lambda_http::{Body, Response, http::StatusCode};
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -20,7 +20,11 @@ impl App {
     /// Lists the events of a reservation from its three streams, by time, then by version, then in the order of
     /// [`CONTEXTS`]. Each event has the exact text that was committed. Events of the tutorials' own code keep the
     /// envelope of that code. An event without a readable time comes first.
-    pub(crate) async fn eventos(&self, id: &str) -> Result<Response<Body>, Refusal> {
+    pub(crate) async fn eventos(
+        &self,
+        id: &str,
+        caller: &Caller,
+    ) -> Result<Response<Body>, Refusal> {
         let id = api::id(id)?;
         let streams = self
             .reader
@@ -36,7 +40,8 @@ impl App {
                 found.push((time, version, place, event));
             }
         }
-        if found.is_empty() {
+        let own = StreamId::new(VUELOS, id);
+        if found.is_empty() || !self.shows(own, caller).await? {
             return Err(no_such_reservation(id));
         }
         found.sort_by_key(|(time, version, place, _)| (*time, *version, *place));

@@ -16,11 +16,11 @@ mod size;
 use std::sync::Arc;
 
 use alpes_event_store::StreamReader;
-use alpes_messages::Problem;
+use alpes_messages::{Problem, StreamId};
 use alpes_ports::{Clock, Executions, Platform, Tables};
 use alpes_projections::Generations;
 use alpes_saga::Sagas;
-use api::{Front, HttpApp, Refusal};
+use api::{Caller, Callers, Front, HttpApp, Refusal};
 use events::{IdReserva, Payload, kinds};
 use lambda_http::{
     Body, Request, Response,
@@ -65,6 +65,8 @@ pub struct App {
     clock: Arc<dyn Clock>,
     /// The API's description.
     openapi: &'static str,
+    /// Tells who sends a request.
+    callers: Callers,
 }
 
 impl HttpApp for App {
@@ -92,6 +94,7 @@ impl App {
             } else {
                 OPENAPI_SIN_PRUEBAS
             },
+            callers: Callers::of(&wiring.platform),
         }
     }
 
@@ -99,13 +102,44 @@ impl App {
         match api::segments(request).as_slice() {
             ["health"] => Ok(api::json(StatusCode::OK, &json!({ "estado": "ok" }))),
             ["openapi.json"] => Ok(openapi::described(self.openapi, request)),
-            ["vuelos", "reserva"] => self.reservas(request).await,
-            ["vuelos", "reserva", id] => self.reserva(id).await,
-            ["vuelos", "reserva", id, "eventos"] => self.eventos(id).await,
+            _ => {
+                let caller = self.callers.caller(request, &*self.clock)?;
+                self.query_by(request, &caller).await
+            }
+        }
+    }
+
+    /// True if the caller may see the reservation whose stream in vuelos this is. Only for a client is the stream read.
+    async fn shows(&self, stream: StreamId, caller: &Caller) -> Result<bool, Refusal> {
+        if caller.cliente().is_none() {
+            return Ok(true);
+        }
+        let history = self.reader.history(stream).await?;
+        Ok(history.iter().any(|(_, payload)| match payload {
+            Payload::ReservaCreada(creada) => caller.sees(creada.id_cliente.as_deref()),
+            _ => false,
+        }))
+    }
+
+    async fn query_by(
+        &self,
+        request: &Request,
+        caller: &Caller,
+    ) -> Result<Response<Body>, Refusal> {
+        let path = api::segments(request);
+        // A client sees their own reservations, and what became of them.
+        match path.as_slice() {
+            ["vuelos", "reserva"] => return self.reservas(request, caller).await,
+            ["vuelos", "reserva", id] => return self.reserva(id, caller).await,
+            ["vuelos", "reserva", id, "eventos"] => return self.eventos(id, caller).await,
+            ["sagas", id] => return self.saga(id, caller).await,
+            _ => {}
+        }
+        caller.must_be_operator()?;
+        match path.as_slice() {
             ["vuelos", "reportes", "totales"] => self.totales(request).await,
             ["vuelos", "reportes", "reservas-por-dia"] => self.reservas_por_dia(request).await,
             ["sagas"] => self.sagas(request).await,
-            ["sagas", id] => self.saga(id).await,
             _ => Ok(api::no_such_path(request)),
         }
     }

@@ -1,7 +1,7 @@
 //! `GET /vuelos/reserva/{id}`.
 
 use alpes_messages::StreamId;
-use api::Refusal;
+use api::{Caller, Refusal};
 use events::{IdReserva, Payload, VUELOS, vuelos::Pasajero};
 use lambda_http::{Body, Response, http::StatusCode};
 use schemars::JsonSchema;
@@ -47,17 +47,20 @@ impl ReservaDto {
 }
 
 impl App {
-    pub(crate) async fn reserva(&self, id: &str) -> Result<Response<Body>, Refusal> {
+    pub(crate) async fn reserva(
+        &self,
+        id: &str,
+        caller: &Caller,
+    ) -> Result<Response<Body>, Refusal> {
         let id = api::id(id)?;
         let generation = self.generations.live(reservas::NAME).await?;
         let fila = reservas::one(&*self.tables, &generation, id).await?;
         let dto = match fila.and_then(ReservaDto::from_view) {
-            Some(dto) => dto,
-            None => self
-                .reserva_of_stream(id)
-                .await?
-                .ok_or_else(|| no_such_reservation(id))?,
+            Some(dto) => Some(dto),
+            None => self.reserva_of_stream(id).await?,
         };
+        let seen = dto.filter(|dto| caller.sees(dto.detalle.id_cliente.as_deref()));
+        let dto = seen.ok_or_else(|| no_such_reservation(id))?;
         Ok(api::json(StatusCode::OK, &dto))
     }
 

@@ -1,8 +1,11 @@
 //! `GET /vuelos/reserva`.
 
 use alpes_messages::Problem;
-use api::Refusal;
-use events::vuelos::EstadoReserva;
+use api::{Caller, Refusal};
+use events::{
+    kinds,
+    vuelos::{EstadoReserva, is_client},
+};
 use lambda_http::{Body, Request, Response, http::StatusCode};
 use parse::Regla;
 use schemars::JsonSchema;
@@ -27,8 +30,19 @@ pub struct Lista {
 }
 
 impl App {
-    pub(crate) async fn reservas(&self, request: &Request) -> Result<Response<Body>, Refusal> {
-        let (filter, Page { limit, after }) = parse(request)?;
+    pub(crate) async fn reservas(
+        &self,
+        request: &Request,
+        caller: &Caller,
+    ) -> Result<Response<Body>, Refusal> {
+        let (mut filter, Page { limit, after }) = parse(request)?;
+        if let Some(own) = caller.cliente() {
+            let named = filter.id_cliente.get_or_insert_with(|| own.to_owned());
+            if !caller.sees(Some(named)) {
+                let detail = format!("No hay reservas de {named}");
+                return Err(Problem::of(kinds::NOT_FOUND).because(detail).into());
+            }
+        }
         let generation = self.generations.live(reservas::NAME).await?;
         let after = after.as_ref().map(|cursor| cursor.0.as_str());
         let (filas, next) =
@@ -71,7 +85,7 @@ fn parse(request: &Request) -> Result<(Filter, Page), Problem> {
     });
     let text = "Debe tener de 1 a 64 letras, dígitos, '.', '_' o '-'";
     let id_cliente = parameters.optional("id_cliente", Regla::Formato, text, |text| {
-        vuelos::crear_reserva::is_client(text).then(|| text.to_owned())
+        is_client(text).then(|| text.to_owned())
     });
     let page = parameters.page();
     parameters.check(Some((Filter { estado, id_cliente }, page)))

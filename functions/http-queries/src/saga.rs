@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use alpes_messages::{CorrelationId, Event, Moment, Problem};
 use alpes_saga::{Direction, Entry, Meaning, Saga, SagaId, SagaMode, Status, StepNumber, Via};
 use api::{
-    Refusal,
+    Caller, Refusal,
     saga::{self as words, Linea},
 };
 use events::{IdReserva, kinds};
@@ -267,8 +267,12 @@ fn pending(saga: &Saga) -> Option<PendienteSaga> {
 }
 
 impl App {
-    pub(crate) async fn saga(&self, id: &str) -> Result<Response<Body>, Refusal> {
+    pub(crate) async fn saga(&self, id: &str, caller: &Caller) -> Result<Response<Body>, Refusal> {
         let id: SagaId = api::id(id)?;
+        let unknown = || Problem::of(kinds::NOT_FOUND).because(format!("No hay una saga {id}"));
+        if !self.shows(stream_of(id), caller).await? {
+            return Err(unknown().into());
+        }
         // The read is strongly consistent and the item is never deleted, so a client that has seen the saga once always
         // sees it.
         let dto = match self.sagas.load(id).await? {
@@ -277,9 +281,7 @@ impl App {
                 let saga = as_it_went(stored.saga, definitions, executions.as_deref()).await?;
                 SagaDto::from(saga)
             }
-            None => self.saga_of_stream(id).await?.ok_or_else(|| {
-                Problem::of(kinds::NOT_FOUND).because(format!("No hay una saga {id}"))
-            })?,
+            None => self.saga_of_stream(id).await?.ok_or_else(unknown)?,
         };
         Ok(api::json(StatusCode::OK, &dto))
     }

@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use alpes_event_store::EventStore;
 use alpes_ports::{Functions, Platform, Tables, World};
-use api::{Front, HttpApp, Refusal};
+use api::{Callers, Front, HttpApp, Refusal};
 use events::Payload;
 use lambda_http::{Body, Request, Response, http::Method};
 use wiring::Wiring;
@@ -34,6 +34,8 @@ pub struct App {
     functions: Arc<dyn Functions>,
     /// The clock, and the source of new ids.
     world: World,
+    /// Tells who sends a request.
+    callers: Callers,
 }
 
 impl HttpApp for App {
@@ -57,10 +59,13 @@ impl App {
             tables: wiring.platform.tables(),
             functions: wiring.platform.functions(),
             world: wiring.platform.world(),
+            callers: Callers::of(&wiring.platform),
         })
     }
 
     async fn answer(&self, request: &Request) -> Result<Response<Body>, Refusal> {
+        let caller = self.callers.caller(request, &*self.world.clock)?;
+        caller.must_be_operator()?;
         match api::segments(request).as_slice() {
             ["pruebas", "fallas"] => self.fallas(request).await,
             ["pruebas", "inventario"] => self.inventario(request).await,

@@ -3,6 +3,7 @@
 #![cfg(test)]
 
 mod aceptadas;
+mod callers;
 mod cancelacion;
 mod eventos;
 mod fallas;

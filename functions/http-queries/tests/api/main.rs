@@ -2,6 +2,7 @@
 
 #![cfg(test)]
 
+mod callers;
 mod consultas_malas;
 mod eventos;
 mod front;

@@ -40,12 +40,13 @@ pub(crate) fn documento() -> Value {
                  `Content-Type: application/json`, sin `charset` o con `utf-8`, y sin comprimir: con un `Content-Encoding` que no \
                  sea `identity` se responde 415 y `Accept-Encoding: identity`.\n\n\
                  Según el despliegue, la API está abierta o pide solicitudes firmadas por AWS (Signature Version 4, \
-                 servicio `execute-api`).",
+                 servicio `execute-api`). Un cliente ve y cancela sus propias reservas, y lo ajeno no existe para él. \
+                 Un operador ve todo, lee los reportes e interviene en las sagas.",
             "license": {"name": "MIT OR Apache-2.0", "identifier": "MIT OR Apache-2.0"},
         },
         // The function replaces this URL by that of the host that it was asked at.
         "servers": [{"url": "./", "description": "La dirección de donde se leyó este documento."}],
-        "security": [{}, {"sigv4": []}],
+        "security": [{}, {"cliente": []}, {"operador": []}, {"sigv4": []}],
         "tags": [
             {"name": "reservas", "description": "Crear reservas, consultarlas y cancelarlas."},
             {"name": "reportes", "description": "Cuántas reservas hay."},
@@ -90,13 +91,27 @@ pub(crate) fn documento() -> Value {
         "components": {
             "schemas": esquemas(),
             "responses": problemas(),
-            "securitySchemes": {"sigv4": {
-                "type": "apiKey",
-                "name": "Authorization",
-                "in": "header",
-                "description": "Firma de AWS, Signature Version 4.",
-                "x-amazon-apigateway-authtype": "awsSigv4",
-            }},
+            "securitySchemes": {
+                "cliente": {
+                    "type": "apiKey",
+                    "name": "X-Cliente",
+                    "in": "header",
+                    "description": "Donde la API está abierta: el id del cliente que pide.",
+                },
+                "operador": {
+                    "type": "apiKey",
+                    "name": "X-Operador",
+                    "in": "header",
+                    "description": "Donde la API está abierta: el nombre del operador que pide.",
+                },
+                "sigv4": {
+                    "type": "apiKey",
+                    "name": "Authorization",
+                    "in": "header",
+                    "description": "Firma de AWS, Signature Version 4.",
+                    "x-amazon-apigateway-authtype": "awsSigv4",
+                },
+            },
         },
     })
 }
@@ -294,6 +309,16 @@ fn problemas() -> Value {
             Problem::of(kinds::UNPAID).at(vec![unpaid]),
         ),
         (
+            "SinIdentidad",
+            "No se sabe quién pide.",
+            Problem::of(kinds::UNKNOWN_CALLER),
+        ),
+        (
+            "SinPermiso",
+            "La solicitud no está firmada, o quien pide no puede usar la ruta.",
+            Problem::of(kinds::FORBIDDEN),
+        ),
+        (
             "NoExiste",
             "No existe: no hay una reserva, una saga, un comando o un evento de ese nombre.",
             Problem::of(kinds::NOT_FOUND).because(format!("No hay una reserva {ID}")),
@@ -338,7 +363,14 @@ fn problemas() -> Value {
 /// A refusal that the functions write, in the form of a shared response.
 fn refusal((name, description, problem): (&str, &str, Problem)) -> (String, Value) {
     let examples = json!({"problema": {"value": problem}});
-    let media = json!({"schema": schema("Problem"), "examples": examples});
+    // The gateway refuses too, in its own form.
+    let both = problem.is(kinds::UNKNOWN_CALLER) || problem.is(kinds::FORBIDDEN);
+    let form = if both {
+        json!({"anyOf": [schema("Problem"), schema("ProblemaDelGateway")]})
+    } else {
+        schema("Problem")
+    };
+    let media = json!({"schema": form, "examples": examples});
     let mut answer = json!({
         "description": description,
         "content": {"application/problem+json": media},
@@ -369,12 +401,6 @@ fn refusal((name, description, problem): (&str, &str, Problem)) -> (String, Valu
 /// The refusals that the gateway writes itself.
 fn of_the_gateway() -> impl Iterator<Item = (String, Value)> {
     let all = [
-        ("SinIdentidad", "No se sabe quién pide.", "Unauthorized"),
-        (
-            "SinPermiso",
-            "La solicitud no está firmada, o quien la firma no puede usar la ruta.",
-            "Forbidden",
-        ),
         (
             "DemasiadasSolicitudes",
             "Llegaron más solicitudes de las que se atienden.",

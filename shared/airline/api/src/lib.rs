@@ -4,6 +4,7 @@
 #![deny(missing_docs)]
 
 mod body;
+mod caller;
 mod event;
 mod front;
 mod idempotency;
@@ -26,6 +27,7 @@ use serde::Serialize;
 use tracing::{Instrument, info, info_span};
 
 pub use body::{MAX_BODY, json_body, optional_json_body};
+pub use caller::{Caller, Callers};
 pub use event::Event;
 pub use front::Front;
 pub use idempotency::{command_id, reservation_of, with_key};

@@ -32,6 +32,18 @@ pub const KEY_REUSED: Kind = Kind {
     title: "La clave de idempotencia ya se usó con otro cuerpo",
     status: 422,
 };
+/// The caller is not known: the token is missing, expired or not valid.
+pub const UNKNOWN_CALLER: Kind = Kind {
+    uri: "urn:aeroalpes:problema:sin-identidad",
+    title: "No se sabe quién llama",
+    status: 401,
+};
+/// The caller is known, and may not do this.
+pub const FORBIDDEN: Kind = Kind {
+    uri: "urn:aeroalpes:problema:sin-permiso",
+    title: "Solo un operador puede hacerlo",
+    status: 403,
+};
 /// The resource does not exist.
 pub const NOT_FOUND: Kind = Kind {
     uri: "urn:aeroalpes:problema:no-existe",

@@ -202,6 +202,13 @@ pub fn legs(itinerarios: &[Itinerario]) -> impl Iterator<Item = &Leg> {
     segmentos.flat_map(|segmento| &segmento.legs)
 }
 
+/// True if the text can be an `id_cliente`: 1 to 64 letters, digits, `.`, `_` or `-`.
+#[must_use]
+pub fn is_client(text: &str) -> bool {
+    let known = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+    (1..=64).contains(&text.len()) && text.bytes().all(known)
+}
+
 /// `CrearReserva`: make a reservation. A client sends it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct CrearReserva {

@@ -32,6 +32,7 @@ pub use down::{LogDown, SECRET, TablesDown};
 pub use fixture::Fixture;
 pub use logs::{listen, logged};
 pub use requests::{
-    SAMPLE, ask, post, read, sample, samples, with_header, with_other_header, without_header,
+    SAMPLE, ask, post, read, sample, samples, with_context, with_header, with_other_header,
+    without_header,
 };
 pub use system::System;

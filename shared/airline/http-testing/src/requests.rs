@@ -154,6 +154,11 @@ pub fn with_header(request: Request, name: &str, value: &str) -> Request {
     })
 }
 
+/// The request with other values in its context, as an authorizer or a signature adds them.
+pub fn with_context(request: Request, change: impl FnOnce(&mut Value)) -> Request {
+    changed(request, |event| change(&mut event["requestContext"]))
+}
+
 /// The request without the header `name`.
 pub fn without_header(request: Request, name: &str) -> Request {
     changed(request, |event| {

@@ -79,6 +79,7 @@ impl System {
             reader: log.clone(),
             functions: functions.clone(),
             executions: Some(Arc::new(executions.clone())),
+            settings: [("ACCESO".to_owned(), "abierto".to_owned())].into(),
             ..Ports::new(world.clone())
         });
         let Ok(store) = wiring.store();

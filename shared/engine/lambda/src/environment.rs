@@ -10,6 +10,7 @@
 //! | `ALPES_NOTICES_TOPIC` | the topic of notices |
 //! | `ALPES_WEB_ORIGIN` | the web origin whose pages may call the functions over HTTP; unset if no page may |
 //! | `ALPES_STATE_MACHINE` | the state machine of sagas; unset if none is deployed |
+//! | `ALPES_{NAME}` | a setting of the domain's own |
 
 use std::{collections::BTreeMap, env, io::Write, sync::Arc};
 
@@ -132,6 +133,10 @@ impl Platform for Environment {
 
     fn web_origin(&self) -> Option<String> {
         variable(WEB_ORIGIN)
+    }
+
+    fn setting(&self, name: &str) -> Option<String> {
+        variable(&format!("{PREFIX}{name}"))
     }
 
     fn lines(&self) -> Lines {

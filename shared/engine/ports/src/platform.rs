@@ -79,6 +79,9 @@ pub trait Platform {
     /// The web origin whose pages may call the functions over HTTP, as `https://shop.example`; `None` if no page may.
     fn web_origin(&self) -> Option<String>;
 
+    /// A setting of the domain's own, by its name; `None` if it is not set.
+    fn setting(&self, name: &str) -> Option<String>;
+
     /// The function's own log, for writing lines.
     fn lines(&self) -> Lines;
 }

@@ -1,6 +1,6 @@
 //! A platform that is put together from any ports.
 
-use std::{convert::Infallible, sync::Arc};
+use std::{collections::BTreeMap, convert::Infallible, sync::Arc};
 
 use alpes_ports::{
     Executions, Functions, Lines, Log, LogReader, Objects, Platform, Tables, Topic, World,
@@ -35,6 +35,8 @@ pub struct Ports {
     pub web_origin: Option<String>,
     /// The name of the stack.
     pub stack: String,
+    /// The domain's own settings, by name.
+    pub settings: BTreeMap<String, String>,
     /// The sink for lines that functions write to their own logs, such as metrics.
     pub lines: Lines,
 }
@@ -58,6 +60,7 @@ impl Ports {
             allows_tests: true,
             web_origin: None,
             stack: "stack".to_owned(),
+            settings: BTreeMap::new(),
             lines: Arc::new(|_| {}),
         }
     }
@@ -116,6 +119,10 @@ impl Platform for Ports {
 
     fn web_origin(&self) -> Option<String> {
         self.web_origin.clone()
+    }
+
+    fn setting(&self, name: &str) -> Option<String> {
+        self.settings.get(name).cloned()
     }
 
     fn lines(&self) -> Lines {
