@@ -22,6 +22,7 @@ pub fn command(kind: &str, subject: IdReserva, data: Value) -> Command {
         subject,
         correlationid: CorrelationId(Uuid::now_v7()),
         causationid: None,
+        actor: None,
         prueba: false,
         sagamode: SagaMode::Orchestration,
         traceparent: None,

@@ -139,6 +139,7 @@ impl System {
             executions: Some(Arc::new(faults.executions(Arc::new(machine.clone())))),
             allows_tests: scenario.misbehave_one_in > 0 || scenario.insists,
             web_origin: None,
+            settings: [("ACCESO".to_owned(), "abierto".to_owned())].into(),
             stack: STACK.to_owned(),
             lines: Arc::new(|_| {}),
         };

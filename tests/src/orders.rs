@@ -64,7 +64,7 @@ impl Stack {
                     modo: "error",
                     veces: 1_000,
                 };
-                self.misbehave(self.reservation_of(&key), falla);
+                self.misbehave(&key, falla);
             }
         }
         Order { fate, body, key }

@@ -118,27 +118,39 @@ impl Stack {
     pub fn booked_as(&self, key: &str, body: &Value) -> Booked {
         let body = body.to_string();
         let answer = self.api.book(body.as_bytes(), &[("Idempotency-Key", key)]);
-        let booked = Booked::from(&answer);
-        assert_eq!(booked.id, self.reservation_of(key));
-        booked
+        Booked::from(&answer)
     }
 
-    /// The id of the reservation that a request with this idempotency key makes.
+    /// The id of the reservation that a request with this idempotency key makes. Only the stack can compute it.
     pub fn reservation_of(&self, key: &str) -> IdReserva {
-        let id = api::command_id("POST /vuelos/reserva", Some(key), &*self.world.ids);
-        api::reservation_of(id)
+        let none = Falla {
+            veces: 0,
+            ..Falla::SILENT_PAYMENT
+        };
+        self.misbehave(key, none)
     }
 
-    /// Sets a fault of a participant for this reservation alone.
-    pub fn misbehave(&self, id: IdReserva, falla: Falla) {
+    /// Sets a fault of a participant for the reservation that a request with this idempotency key makes, and for no
+    /// other. Returns the reservation's id.
+    pub fn misbehave(&self, key: &str, falla: Falla) -> IdReserva {
+        self.set_fault("clave", &json!(key), falla)
+    }
+
+    /// Replaces the fault of a participant for this reservation.
+    pub fn change_fault(&self, id: IdReserva, falla: Falla) {
+        self.set_fault("id_reserva", &json!(id), falla);
+    }
+
+    fn set_fault(&self, field: &str, of: &Value, falla: Falla) -> IdReserva {
         let body = json!({
             "contexto": falla.contexto,
             "comando": falla.comando,
-            "id_reserva": id,
+            field: of,
             "modo": falla.modo,
             "veces": falla.veces,
         });
-        self.api.send("/pruebas/fallas", &body).expect(202);
+        let answer = self.api.send("/pruebas/fallas", &body).expect(202);
+        serde_json::from_value(answer["id_reserva"].clone()).unwrap()
     }
 
     /// Sets the number of free seats of a flight.

@@ -107,6 +107,7 @@ impl Stack {
             subject,
             correlationid: CorrelationId(self.world.ids.fresh()),
             causationid: None,
+            actor: None,
             prueba: false,
             sagamode: SagaMode::Orchestration,
             traceparent: None,

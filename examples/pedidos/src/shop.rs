@@ -49,7 +49,7 @@ impl Shop {
     /// Stores a request to an order's saga, for example to undo the order. [`Shop::tick`] executes the request.
     pub async fn ask(&self, order: SubjectId, request: &Request) -> Result<Requested, Trouble> {
         let sagas = self.coordinator.sagas();
-        sagas.request(SagaId(order.0), None, request).await
+        sagas.request(SagaId(order.0), None, request, None).await
     }
 
     /// Passes a batch of the log to the sagas. The sagas send no commands after the time `until`.

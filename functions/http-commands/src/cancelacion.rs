@@ -2,6 +2,7 @@
 
 use alpes_event_store::Handled;
 use alpes_messages::{Command, CommandId, Event, Problem, StreamId, Violation};
+use alpes_ports::TableError;
 use alpes_saga::{Requested, Saga, SagaId, Status};
 use api::{Caller, Refusal, saga as words};
 use events::{IdReserva, Payload, VUELOS, kinds};
@@ -37,13 +38,25 @@ impl App {
         let motivo = read(&api::optional_json_body(request)?);
         let (key, motivo) = api::with_key(request, motivo)?;
         let stream = self.read_stream(id, caller).await?;
+        let correlation = stream.creada.correlationid;
         let status = if let Some(saga) = saga_of(&stream.creada) {
-            self.cancel_saga(saga, &stream, motivo).await?
+            self.cancel_saga(saga, &stream, caller, motivo).await?
         } else {
-            let command = self.command(request, &stream.creada, key, &motivo);
+            let id = self.command_id(&stream.creada, caller, key).await?;
+            let command = Command {
+                id,
+                kind: CANCELAR_RESERVA.to_owned(),
+                subject: stream.creada.subject,
+                correlationid: correlation,
+                causationid: None,
+                sagamode: stream.creada.sagamode,
+                traceparent: api::traceparent(request),
+                actor: caller.actor(),
+                prueba: false,
+                data: json!({ "motivo": motivo }),
+            };
             self.send(&command, key).await?
         };
-        let correlation = stream.creada.correlationid;
         let body = json!({ "id_reserva": id, "id_correlacion": correlation, "estado": words::estado(status) });
         Ok(api::accepted(correlation, &body))
     }
@@ -71,11 +84,16 @@ impl App {
         &self,
         id: SagaId,
         stream: &Stream,
+        caller: &Caller,
         motivo: String,
     ) -> Result<Status, Refusal> {
         let request = alpes_saga::Request::Cancel(motivo);
         let opening = fact(&stream.creada);
-        match self.sagas.request(id, Some(&opening), &request).await? {
+        let actor = caller.actor();
+        let requested = self
+            .sagas
+            .request(id, Some(&opening), &request, actor.as_deref());
+        match requested.await? {
             Requested::Taken(saga) if !knows(&saga, stream.cancelada.as_ref()) => {
                 self.nudge(id).await;
                 Ok(saga.status)
@@ -90,34 +108,20 @@ impl App {
         }
     }
 
-    /// The command that cancels the reservation of a choreography, which has no coordinator.
-    fn command(
+    /// The id of the command that cancels the reservation of a choreography, which has no coordinator.
+    async fn command_id(
         &self,
-        request: &Request,
         creada: &Event,
+        caller: &Caller,
         key: Option<&str>,
-        motivo: &str,
-    ) -> Command {
-        let id = match key {
-            Some(_) => {
-                let operation = format!("POST /vuelos/reserva/{}/cancelacion", creada.subject);
-                api::command_id(&operation, key, &*self.world.ids)
-            }
+    ) -> Result<CommandId, TableError> {
+        if key.is_none() {
             // A repetition without an idempotency key also gets the same command id, because a reservation is cancelled
             // only once.
-            None => CommandId(Uuid::new_v5(&creada.id.0, b"cancelacion")),
-        };
-        Command {
-            id,
-            kind: CANCELAR_RESERVA.to_owned(),
-            subject: creada.subject,
-            correlationid: creada.correlationid,
-            causationid: None,
-            prueba: false,
-            sagamode: creada.sagamode,
-            traceparent: api::traceparent(request),
-            data: json!({ "motivo": motivo }),
+            return Ok(CommandId(Uuid::new_v5(&creada.id.0, b"cancelacion")));
         }
+        let operation = format!("POST /vuelos/reserva/{}/cancelacion", creada.subject);
+        self.ids.id(caller, &operation, key).await
     }
 
     async fn send(&self, command: &Command, key: Option<&str>) -> Result<Status, Refusal> {

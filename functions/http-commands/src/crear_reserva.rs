@@ -11,10 +11,6 @@ use vuelos::{CREAR_RESERVA, Vuelos, crear_reserva};
 
 use crate::App;
 
-/// The name of the operation. The ids of the operation's commands follow from this name and the request's idempotency
-/// key, if it has one.
-const OPERATION: &str = "POST /vuelos/reserva";
-
 impl App {
     pub(crate) async fn crear_reserva(
         &self,
@@ -24,7 +20,7 @@ impl App {
         let data = crear_reserva::parse(&api::json_body(request)?);
         let (key, mut data) = api::with_key(request, data)?;
         belongs(&mut data, caller)?;
-        let id = api::command_id(OPERATION, key, &*self.world.ids);
+        let id = self.ids.id(caller, api::CREATION, key).await?;
         // A request that names the default mode and a request that names no mode are the same request.
         let sagamode = *data.saga.get_or_insert_default();
         self.offers(sagamode)?;
@@ -41,6 +37,7 @@ impl App {
             // even before the saga begins.
             correlationid: CorrelationId(subject.0),
             causationid: None,
+            actor: caller.actor(),
             prueba: false,
             sagamode,
             traceparent: api::traceparent(request),

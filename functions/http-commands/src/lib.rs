@@ -11,7 +11,7 @@ use alpes_event_store::EventStore;
 use alpes_ports::{Functions, Platform, Tables, World};
 use alpes_projections::Generations;
 use alpes_saga::{SagaId, Sagas};
-use api::{Callers, Front, HttpApp, Refusal};
+use api::{Callers, CommandIds, Front, HttpApp, Refusal};
 use events::Payload;
 use lambda_http::{Body, Request, Response, http::Method};
 use wiring::Wiring;
@@ -40,6 +40,8 @@ pub struct App {
     step_functions: bool,
     /// Tells who sends a request.
     callers: Callers,
+    /// Gives the commands their ids.
+    ids: CommandIds,
 }
 
 impl HttpApp for App {
@@ -67,6 +69,7 @@ impl App {
             world: wiring.platform.world(),
             step_functions: wiring.platform.offers_executions(),
             callers: Callers::of(&wiring.platform),
+            ids: CommandIds::new(wiring.platform.tables(), wiring.platform.world()),
         })
     }
 

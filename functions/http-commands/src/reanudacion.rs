@@ -31,7 +31,9 @@ impl App {
         let id: SagaId = api::id(id)?;
         let body = api::optional_json_body(request)?;
         let asked = read(&body).map_err(invalid)?;
-        match self.sagas.request(id, None, &asked).await? {
+        let actor = caller.actor();
+        let requested = self.sagas.request(id, None, &asked, actor.as_deref());
+        match requested.await? {
             Requested::Taken(saga) => {
                 self.nudge(id).await;
                 let correlation = CorrelationId(id.0);

@@ -3,7 +3,7 @@
 use alpes_event_store::HandleError;
 use alpes_messages::{Command, Context, CorrelationId, Problem, Reply, SagaMode};
 use alpes_ports::CallError;
-use api::Refusal;
+use api::{Caller, Refusal};
 use events::kinds;
 use lambda_http::{Body, Request, Response};
 use reserva_saga::function_of;
@@ -19,6 +19,7 @@ impl App {
     pub(crate) async fn comando(
         &self,
         request: &Request,
+        caller: &Caller,
         contexto: &str,
         comando: &str,
     ) -> Result<Response<Body>, Refusal> {
@@ -33,7 +34,7 @@ impl App {
         });
         let (key, (id_reserva, asked)) = api::with_key(request, asked)?;
         let operation = format!("POST /pruebas/{contexto}/{kind}");
-        let id = api::command_id(&operation, key, &*self.world.ids);
+        let id = self.ids.id(caller, &operation, key).await?;
         let subject = id_reserva.unwrap_or_else(|| api::reservation_of(id));
         let (correlationid, sagamode) = self.saga(subject, &asked).await?;
         let command = Command {
@@ -42,6 +43,7 @@ impl App {
             subject,
             correlationid,
             causationid: None,
+            actor: caller.actor(),
             prueba: true,
             sagamode: chosen_mode(kind, &asked).unwrap_or(sagamode),
             traceparent: api::traceparent(request),

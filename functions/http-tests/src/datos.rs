@@ -92,6 +92,7 @@ impl Datos<'_> {
                 causationid: None,
                 sagamode: SagaMode::default(),
                 traceparent: None,
+                actor: None,
                 prueba: true,
                 data: Value::Null,
             },

@@ -2,7 +2,7 @@
 
 use alpes_event_store::{Case, Decider, Decision, Handled, Route, StoreRefusal, Unavailable};
 use alpes_messages::{Command, Problem, StreamId, Violation};
-use api::Refusal;
+use api::{Caller, Refusal};
 use async_trait::async_trait;
 use events::{Payload, kinds};
 use gds::{MAX_FLIGHTS, inventory};
@@ -52,6 +52,7 @@ impl App {
     pub(crate) async fn evento(
         &self,
         request: &Request,
+        caller: &Caller,
         contexto: &str,
         evento: &str,
     ) -> Result<Response<Body>, Refusal> {
@@ -69,11 +70,12 @@ impl App {
         let operation = format!("POST /pruebas/{contexto}/eventos/{evento}");
         let (correlationid, sagamode) = self.saga(subject, &asked).await?;
         let command = Command {
-            id: api::command_id(&operation, key, &*self.world.ids),
+            id: self.ids.id(caller, &operation, key).await?,
             kind: known.name.to_owned(),
             subject,
             correlationid,
             causationid: None,
+            actor: caller.actor(),
             prueba: true,
             sagamode,
             traceparent: api::traceparent(request),

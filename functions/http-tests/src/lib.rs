@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use alpes_event_store::EventStore;
 use alpes_ports::{Functions, Platform, Tables, World};
-use api::{Callers, Front, HttpApp, Refusal};
+use api::{Callers, CommandIds, Front, HttpApp, Refusal};
 use events::Payload;
 use lambda_http::{Body, Request, Response, http::Method};
 use wiring::Wiring;
@@ -36,6 +36,8 @@ pub struct App {
     world: World,
     /// Tells who sends a request.
     callers: Callers,
+    /// Gives the commands their ids.
+    ids: CommandIds,
 }
 
 impl HttpApp for App {
@@ -60,6 +62,7 @@ impl App {
             functions: wiring.platform.functions(),
             world: wiring.platform.world(),
             callers: Callers::of(&wiring.platform),
+            ids: CommandIds::new(wiring.platform.tables(), wiring.platform.world()),
         })
     }
 
@@ -67,11 +70,13 @@ impl App {
         let caller = self.callers.caller(request, &*self.world.clock)?;
         caller.must_be_operator()?;
         match api::segments(request).as_slice() {
-            ["pruebas", "fallas"] => self.fallas(request).await,
+            ["pruebas", "fallas"] => self.fallas(request, &caller).await,
             ["pruebas", "inventario"] => self.inventario(request).await,
-            ["pruebas", contexto, comando] => self.comando(request, contexto, comando).await,
+            ["pruebas", contexto, comando] => {
+                self.comando(request, &caller, contexto, comando).await
+            }
             ["pruebas", contexto, "eventos", evento] => {
-                self.evento(request, contexto, evento).await
+                self.evento(request, &caller, contexto, evento).await
             }
             _ => Ok(api::no_such_path(request)),
         }

@@ -38,7 +38,7 @@ fn cancelled_as_soon_as_it_was_accepted_nothing_stays() {
 fn cancelled_while_a_participant_is_silent() {
     let stack = Stack::from_env();
     let key = unique("cancelada");
-    stack.misbehave(stack.reservation_of(&key), Falla::SILENT_PAYMENT);
+    stack.misbehave(&key, Falla::SILENT_PAYMENT);
     let booked = stack.booked_as(&key, &at_its_own_time(sample()));
     eventually("the charge is asked for", || {
         stack.tick();

@@ -32,7 +32,7 @@ fn journey(medio: &str) -> Value {
 /// Makes a reservation. A participant has this fault from the first command on.
 fn with(stack: &Stack, falla: Falla) -> (Value, Booked) {
     let key = unique("coreografia");
-    stack.misbehave(stack.reservation_of(&key), falla);
+    stack.misbehave(&key, falla);
     let body = journey("tok_visa");
     let booked = stack.booked_as(&key, &body);
     (body, booked)
@@ -352,6 +352,6 @@ fn one_that_waits_does_not_hold_up_the_others() {
         veces: 0,
         ..Falla::SILENT_PAYMENT
     };
-    stack.misbehave(silent.id, answers);
+    stack.change_fault(silent.id, answers);
     assert_eq!(stack.outcome(silent), Outcome::APPROVED);
 }

@@ -107,7 +107,7 @@ fn book(stack: &Stack, scenario: &Scenario, by: fn(Value) -> Value) -> (Booked, 
         stack.set_seats(&flights(&body)[leg], 0);
     }
     if let Some(falla) = scenario.falla {
-        stack.misbehave(stack.reservation_of(&key), falla);
+        stack.misbehave(&key, falla);
     }
     (stack.booked_as(&key, &body), body)
 }
@@ -194,7 +194,7 @@ fn an_execution_is_not_cancelled_while_it_runs_nor_resumed_from_here() {
         unique("motor"),
         by_step_functions(at_its_own_time(sample())),
     );
-    stack.misbehave(stack.reservation_of(&key), Falla::SILENT_PAYMENT);
+    stack.misbehave(&key, Falla::SILENT_PAYMENT);
     let booked = stack.booked_as(&key, &body);
     eventually("its execution runs", || {
         let found = stack.saga(booked);
@@ -235,7 +235,7 @@ fn an_execution_that_cannot_undo_requires_a_person_and_is_taken_over() {
     let saga = stack.saga(booked);
     assert_eq!(saga["estado"], "RequiereIntervencion");
     // The coordinator takes the saga over, once the bank answers again.
-    stack.misbehave(booked.id, failing("pagos", "RevertirPago", "falla", 0));
+    stack.change_fault(booked.id, failing("pagos", "RevertirPago", "falla", 0));
     stack
         .api
         .send(&format!("/sagas/{}/reanudacion", booked.saga), &json!({}))

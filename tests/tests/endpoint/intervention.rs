@@ -29,7 +29,7 @@ fn failing(modo: &str) -> Falla<'_> {
 /// Makes a reservation whose saga gets stuck.
 fn stuck(stack: &Stack, modo: &str) -> Booked {
     let (key, body) = (unique("atascada"), at_its_own_time(sample()));
-    stack.misbehave(stack.reservation_of(&key), failing(modo));
+    stack.misbehave(&key, failing(modo));
     stack.set_seats(&flights(&body)[0], 0);
     let booked = stack.booked_as(&key, &body);
     assert_eq!(stack.outcomes(&[booked]), [STUCK]);
@@ -82,7 +82,7 @@ fn an_undoing_that_is_refused_waits_and_goes_on_when_it_is_resumed() {
         veces: 0,
         ..failing("falla")
     };
-    stack.misbehave(booked.id, healed);
+    stack.change_fault(booked.id, healed);
     let answer = resume(&stack, booked, &json!({})).accepted();
     assert_eq!(answer["id_correlacion"], booked.saga.to_string());
     assert_eq!(stack.outcome(booked), Outcome::REFUNDED);

@@ -40,6 +40,7 @@ fn what_was_approved_and_what_was_cancelled_is_announced_once() {
     let bodies =
         ["tok_visa", "tok_rechazada"].map(|medio| paid_with(at_its_own_time(sample()), medio));
     let booked = [0, 1].map(|place| stack.booked_as(&keys[place], &bodies[place]));
+    assert_eq!(booked.map(|one| one.id), [approved, cancelled]);
     let outcomes = stack.outcomes(&booked);
     assert_eq!(outcomes, [Outcome::APPROVED, Outcome::NOT_CHARGED]);
     let mut heard = listener.hear(2);

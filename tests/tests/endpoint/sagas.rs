@@ -192,7 +192,7 @@ fn payments_of(stack: &Stack, id: IdReserva) -> Value {
 fn an_event_moves_a_saga_on_whose_participant_is_silent() {
     let stack = Stack::from_env();
     let key = unique("silencio");
-    stack.misbehave(stack.reservation_of(&key), Falla::SILENT_PAYMENT);
+    stack.misbehave(&key, Falla::SILENT_PAYMENT);
     let body = paid_with(at_its_own_time(sample()), "tok_visa");
     let booked = stack.booked_as(&key, &body);
     let event = json!({ "id_reserva": booked.id, "data": body["pago"] });

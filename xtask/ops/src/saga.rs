@@ -291,6 +291,7 @@ mod tests {
                 causationid: None,
                 sagamode: SagaMode::Orchestration,
                 traceparent: None,
+                actor: None,
                 prueba: true,
                 data,
             };

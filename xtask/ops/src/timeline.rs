@@ -205,6 +205,9 @@ pub(crate) fn entry(name: &str, text: &str) -> Vec<String> {
 fn of_log(line: &Line, began: Timestamp) -> Vec<String> {
     let Line { entry, when, .. } = line;
     let (step, kind, mut text) = told(entry);
+    if let Some(actor) = &entry.actor {
+        text = format!("{actor}: {text}");
+    }
     if *when != entry.when {
         let noted = if day_of(*when) == day_of(entry.when) {
             time_of_day(entry.when)

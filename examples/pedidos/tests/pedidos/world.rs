@@ -367,7 +367,7 @@ impl System {
             if self.saga(id).as_ref().is_some_and(stuck) {
                 self.kernel.count("operator", "had a saga go on");
                 let resume = Request::Resume(None);
-                block_on(self.sagas().request(id, None, &resume)).unwrap();
+                block_on(self.sagas().request(id, None, &resume, None)).unwrap();
             }
         }
     }

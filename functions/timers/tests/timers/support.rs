@@ -156,6 +156,7 @@ impl Fixture {
             subject: IdReserva(self.world.ids.fresh()),
             correlationid: CorrelationId(self.world.ids.fresh()),
             causationid: None,
+            actor: None,
             prueba: false,
             sagamode,
             traceparent: None,

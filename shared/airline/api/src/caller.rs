@@ -11,7 +11,7 @@
 
 use alpes_messages::{Problem, Violation};
 use alpes_ports::{Clock, Platform};
-use events::{kinds, vuelos::is_client};
+use events::{MAX_ACTOR, kinds, vuelos::is_client};
 use lambda_http::{Request, RequestExt, request::RequestContext};
 use serde_json::Value;
 
@@ -22,7 +22,7 @@ const CLIENT_HEADER: &str = "x-cliente";
 /// The header that names the operator who calls an open API.
 const OPERATOR_HEADER: &str = "x-operador";
 /// The longest name of an operator, in bytes.
-const LONGEST_NAME: usize = 256;
+const LONGEST_NAME: usize = MAX_ACTOR - "operador:".len();
 
 /// Who sends a request.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,20 +1,23 @@
 //! The ids of the commands that HTTP requests send.
 
+use std::sync::Arc;
+
+use alpes_event_store::Secret;
 use alpes_messages::{CommandId, Problem, Violation};
-use alpes_ports::Ids;
+use alpes_ports::{TableError, Tables, World};
 use events::IdReserva;
 use lambda_http::Request;
-use uuid::{Uuid, uuid};
+use uuid::{Builder, Uuid};
 
-use crate::Header;
+use crate::{Caller, Header};
 
 /// Name of the header with the idempotency key.
 const HEADER: &str = "idempotency-key";
-const MAX_KEY: usize = 255;
+/// Longest key, in characters.
+pub const MAX_KEY: usize = 255;
 
-/// Namespace of this system's version 5 UUIDs. The namespace must never change, because another namespace would give
-/// new command ids to idempotency keys in use.
-const NAMESPACE: Uuid = uuid!("6f0a6a57-6d0e-5c52-9c5e-0d5f5b3c2a11");
+/// The operation that makes a reservation. The ids of its commands and reservations follow from this name.
+pub const CREATION: &str = "POST /vuelos/reserva";
 
 /// Reads the `Idempotency-Key` of a request, if the request has one, and returns the key with the value of `read`,
 /// which is the result of reading the request's body.
@@ -35,18 +38,19 @@ pub fn with_key<T>(
     }
 }
 
+/// True if the text can be an idempotency key.
+#[must_use]
+pub fn is_key(text: &str) -> bool {
+    let printable = |byte: u8| (byte.is_ascii_graphic() || byte == b' ') && byte != b',';
+    (1..=MAX_KEY).contains(&text.len()) && text.bytes().all(printable)
+}
+
 /// Reads the key. A key with a comma is refused, because it may be two keys: a proxy may join two headers of one name
 /// with a comma (RFC 9110, 5.3), and HTTP APIs of API Gateway do so.
 fn key(request: &Request) -> Result<Option<&str>, Violation> {
-    let printable = |key: &str| {
-        (1..=MAX_KEY).contains(&key.len())
-            && key
-                .bytes()
-                .all(|byte| (byte.is_ascii_graphic() || byte == b' ') && byte != b',')
-    };
     match Header::of(request, HEADER) {
         Header::Absent => Ok(None),
-        Header::Text(key) if printable(key) => Ok(Some(key)),
+        Header::Text(key) if is_key(key) => Ok(Some(key)),
         _ => {
             let rule = format!(
                 "Debe aparecer una sola vez y tener de 1 a {MAX_KEY} caracteres ASCII imprimibles, sin comas"
@@ -56,17 +60,44 @@ fn key(request: &Request) -> Result<Option<&str>, Violation> {
     }
 }
 
-/// The id of the command that a request sends. Every repetition of an operation with the same idempotency key gets the
-/// same command id. A request without a key gets a new command id.
-#[must_use]
-pub fn command_id(operation: &str, key: Option<&str>, ids: &dyn Ids) -> CommandId {
-    CommandId(match key {
-        Some(key) => {
-            let operation = Uuid::new_v5(&NAMESPACE, operation.as_bytes());
-            Uuid::new_v5(&operation, key.as_bytes())
-        }
-        None => ids.fresh(),
-    })
+/// Gives the commands that HTTP requests send their ids.
+///
+/// The id of a request with an idempotency key follows from the caller, the operation and the key by the installation's
+/// [`Secret`]. So a key belongs to the caller who sends it, and nobody can compute an id from a key.
+pub struct CommandIds {
+    secret: Secret,
+    world: World,
+}
+
+impl CommandIds {
+    /// The ids of the installation with these tables.
+    #[must_use]
+    pub fn new(tables: Arc<dyn Tables>, world: World) -> Self {
+        let secret = Secret::new(tables, world.clone());
+        Self { secret, world }
+    }
+
+    /// The id of the command that a request sends. Every repetition of an operation by the same caller with the same
+    /// idempotency key gets the same id. A request without a key gets a new id.
+    ///
+    /// # Errors
+    ///
+    /// The secret was not to be read.
+    pub async fn id(
+        &self,
+        caller: &Caller,
+        operation: &str,
+        key: Option<&str>,
+    ) -> Result<CommandId, TableError> {
+        let Some(key) = key else {
+            return Ok(CommandId(self.world.ids.fresh()));
+        };
+        let signer = self.secret.signer(&["ids"]).await?;
+        let actor = caller.actor().unwrap_or_default();
+        let signature = signer.sign(&[&actor, operation, key]);
+        let half = signature.first_chunk().copied().unwrap_or_default();
+        Ok(CommandId(Builder::from_custom_bytes(half).into_uuid()))
+    }
 }
 
 /// The id of the reservation that a command makes.

@@ -30,7 +30,7 @@ pub use body::{MAX_BODY, json_body, optional_json_body};
 pub use caller::{Caller, Callers};
 pub use event::Event;
 pub use front::Front;
-pub use idempotency::{command_id, reservation_of, with_key};
+pub use idempotency::{CREATION, CommandIds, MAX_KEY, is_key, reservation_of, with_key};
 pub use refusal::Refusal;
 pub use routes::{ROUTES, Route};
 pub use trace::traceparent;

@@ -102,6 +102,9 @@ pub const fn tipo(what: &What) -> &'static str {
 pub struct Linea<'a> {
     cuando: Moment,
     tipo: &'static str,
+    /// The person who asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    actor: Option<&'a str>,
     #[serde(flatten)]
     campos: Campos<'a>,
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
@@ -212,6 +215,7 @@ impl<'a> From<&'a Entry> for Linea<'a> {
         Self {
             cuando: entry.when.into(),
             tipo: tipo(&entry.what),
+            actor: entry.actor.as_deref(),
             campos: Campos::from(&entry.what),
             oido: entry.heard().map(Oido::from),
         }
@@ -401,6 +405,10 @@ mod tests {
         let complete = lines.map(|(mut stored, mut told)| {
             stored["when"] = WHEN.into();
             told["cuando"] = WHEN.into();
+            if ["CancellationRequested", "Resumed"].contains(&stored["type"].as_str().unwrap()) {
+                stored["actor"] = "operador:marta".into();
+                told["actor"] = "operador:marta".into();
+            }
             if ["Started", "EventReceived"].contains(&stored["type"].as_str().unwrap()) {
                 let common = json!({"event_id": ID, "stream": "pago-1", "streamversion": 1, "event_time": WHEN});
                 stored.as_object_mut().unwrap().extend(common.as_object().unwrap().clone());

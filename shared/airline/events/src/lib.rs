@@ -21,6 +21,9 @@ pub use contexts::{CONTEXTS, GDS, PAGOS, VUELOS};
 /// The id of a reservation. Every message of the airline is about one reservation.
 pub use alpes_messages::SubjectId as IdReserva;
 
+/// The longest name of a person in events and in the logs of sagas, in bytes, with its `cliente:` or `operador:`.
+pub const MAX_ACTOR: usize = 256;
+
 /// The events that this build can decode, including the events that the tutorials' own code published.
 pub type Catalogue = alpes_messages::Catalogue<Payload>;
 

@@ -505,6 +505,7 @@ fn event() -> impl Strategy<Value = (Event, Payload)> {
                     subject,
                     correlationid: CorrelationId(saga),
                     causationid: None,
+                    actor: None,
                     prueba: false,
                     sagamode: if orchestrated {
                         SagaMode::Orchestration

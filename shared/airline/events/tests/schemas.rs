@@ -258,7 +258,7 @@ fn hashes() -> BTreeMap<String, String> {
         let files = files(&place(folder)).into_iter();
         let versioned = files.filter(|(path, _)| version_in(path).is_some());
         versioned.map(move |(path, bytes)| {
-            let hash = format!("{:x}", Sha256::digest(&bytes));
+            let hash = alpes_messages::hex(&Sha256::digest(&bytes));
             (format!("{folder}/{path}"), hash)
         })
     };

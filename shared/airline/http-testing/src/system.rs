@@ -158,6 +158,7 @@ impl System {
             subject,
             correlationid,
             causationid: None,
+            actor: None,
             prueba: false,
             sagamode,
             traceparent: None,
@@ -377,7 +378,7 @@ impl System {
             Status::Compensating => {
                 self.bring_to(Status::Completed, id);
                 let cancel = Request::Cancel("la prueba lo pide".into());
-                let cancelled = block_on(self.sagas.request(self.saga_of(id), None, &cancel));
+                let cancelled = block_on(self.sagas.request(self.saga_of(id), None, &cancel, None));
                 assert!(matches!(cancelled, Ok(Requested::Taken(_))));
             }
             Status::Compensated => {

@@ -6,10 +6,10 @@ use alpes_messages::{
     Violation,
 };
 use events::{
-    IdReserva, Payload, VUELOS, kinds,
+    IdReserva, MAX_ACTOR, Payload, VUELOS, kinds,
     vuelos::{
         Aeropuerto, CrearReserva, EstadoReserva, Itinerario, Leg, Monto, Odo, Pago, Pasajero,
-        ReservaCreada, Segmento,
+        ReservaCreada, Segmento, is_client,
     },
 };
 use jiff::Timestamp;
@@ -252,35 +252,22 @@ fn read_aeropuerto(node: Node<'_>, violations: &mut Violations) -> Option<Aeropu
     })
 }
 
-/// True if the text can be an `id_cliente`.
-#[must_use]
-pub fn is_client(text: &str) -> bool {
-    is_token(text, client_byte)
-}
-
-fn client_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"._-".contains(&byte)
-}
-
-fn is_token(text: &str, allowed: impl Fn(u8) -> bool) -> bool {
-    (1..=MAX_TOKEN).contains(&text.len()) && text.bytes().all(allowed)
-}
-
 fn read_id_cliente(node: Node<'_>, violations: &mut Violations) -> Option<String> {
     read_token(
         node,
         violations,
-        client_byte,
+        is_client,
         "letras, dígitos, «.», «_» o «-»",
     )
 }
 
 fn read_medio(node: Node<'_>, violations: &mut Violations) -> Option<String> {
     let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
+    let is_medio = |text: &str| (1..=MAX_TOKEN).contains(&text.len()) && text.bytes().all(allowed);
     read_token(
         node,
         violations,
-        allowed,
+        is_medio,
         "letras minúsculas, dígitos o «_»",
     )
 }
@@ -288,11 +275,11 @@ fn read_medio(node: Node<'_>, violations: &mut Violations) -> Option<String> {
 fn read_token(
     node: Node<'_>,
     violations: &mut Violations,
-    allowed: impl Fn(u8) -> bool,
+    is_token: impl Fn(&str) -> bool,
     which: &str,
 ) -> Option<String> {
     let token = node.text(violations)?;
-    if is_token(token, allowed) {
+    if is_token(token) {
         Some(token.to_owned())
     } else {
         let detalle = format!("Debe tener de 1 a {MAX_TOKEN} caracteres: {which}");
@@ -416,6 +403,7 @@ fn opening_size(data: &CrearReserva) -> usize {
         subject: id_reserva,
         correlationid: CorrelationId(Uuid::nil()),
         causationid: None,
+        actor: Some("a".repeat(MAX_ACTOR)),
         prueba: false,
         sagamode: SagaMode::Orchestration,
         traceparent: Some("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".into()),

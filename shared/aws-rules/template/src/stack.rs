@@ -83,7 +83,9 @@ impl Stack {
     }
 
     fn uuid(&self, id: &str) -> String {
-        let hex = format!("{:x}", self.digest(id));
+        let digest = self.digest(id);
+        let half = digest.first_chunk().copied().map(u128::from_be_bytes);
+        let hex = format!("{:032x}", half.unwrap_or_default());
         let part = |from, to| hex.get(from..to).unwrap_or_default();
         let (a, b, c) = (part(0, 8), part(8, 12), part(13, 16));
         format!("{a}-{b}-4{c}-8{}-{}", part(17, 20), part(20, 32))

@@ -20,6 +20,16 @@ impl Ids for System {
     fn fresh(&self) -> Uuid {
         Uuid::now_v7()
     }
+
+    fn secret(&self) -> [u8; 32] {
+        // 244 of the bits come from the operating system's secure generator. The others are the UUIDs' versions.
+        let halves = [Uuid::new_v4(), Uuid::new_v4()].map(Uuid::into_bytes);
+        let mut secret = [0; 32];
+        for (byte, random) in secret.iter_mut().zip(halves.as_flattened()) {
+            *byte = *random;
+        }
+        secret
+    }
 }
 
 impl Randomness for System {

@@ -16,6 +16,7 @@
 
 mod decider;
 mod paired;
+mod secret;
 mod store;
 mod stream;
 mod sweeper;
@@ -23,6 +24,7 @@ mod verify;
 
 pub use decider::{Case, Decider, Decision, Route, StoreRefusal, Unavailable};
 pub use paired::{Pair, PairRules, Paired};
+pub use secret::{SECRETS, Secret, Signer};
 pub use store::{EventStore, HandleError, Handled, Limits};
 pub use stream::{Receipt, StoredEvent, Stream, StreamError, StreamReader, TABLE};
 pub use sweeper::{PAGE, Sweeper, Swept};

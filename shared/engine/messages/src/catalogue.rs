@@ -294,7 +294,7 @@ impl<P> Catalogue<P> {
             .iter()
             .map(|known| format!("{}:{}:v{}", known.context.name, known.name, known.newest()));
         let types: Vec<_> = types.collect();
-        format!("{:x}", Sha256::digest(types.join("\n")))
+        crate::hex(&Sha256::digest(types.join("\n")))
             .chars()
             .take(16)
             .collect()

@@ -52,6 +52,9 @@ pub struct Command {
     /// The caller's W3C Trace Context.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub traceparent: Option<String>,
+    /// The person who sends the command, if the person is known. Its events carry the same actor.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub actor: Option<String>,
     /// True if a test endpoint created the command. Its events carry the same flag.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub prueba: bool,
@@ -80,6 +83,7 @@ impl Command {
             causationid: None,
             sagamode: SagaMode::default(),
             traceparent: None,
+            actor: None,
             prueba: false,
             data,
         }
@@ -92,7 +96,7 @@ impl Command {
     #[must_use]
     pub fn body_hash(&self) -> String {
         let body = serde_json::json!([self.kind, self.subject, self.data]);
-        format!("{:x}", Sha256::digest(canonical(&body)))
+        crate::hex(&Sha256::digest(canonical(&body)))
     }
 }
 
@@ -129,6 +133,7 @@ mod tests {
             subject: SubjectId(Uuid::from_u128(2)),
             correlationid: CorrelationId(Uuid::from_u128(correlation)),
             causationid: None,
+            actor: None,
             prueba: false,
             sagamode: SagaMode::Orchestration,
             traceparent: None,

@@ -52,6 +52,9 @@ pub struct Event {
     /// The W3C Trace Context.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub traceparent: Option<String>,
+    /// The person whose command led to the event; absent if a part of the system sent the command.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub actor: Option<String>,
     /// True if the event follows from a command of a test endpoint.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub prueba: bool,
@@ -124,6 +127,7 @@ impl Event {
             causationid: command.id.0,
             sagamode: command.sagamode,
             traceparent: command.traceparent.clone(),
+            actor: command.actor.clone(),
             prueba: command.prueba,
             data: new.data,
         }

@@ -50,6 +50,7 @@
 //!     causationid: None,
 //!     sagamode: Default::default(),
 //!     traceparent: None,
+//!     actor: None,
 //!     prueba: false,
 //!     data: json!({ "total": 3 }),
 //! };
@@ -72,6 +73,7 @@
 mod catalogue;
 mod command;
 mod event;
+mod hex;
 mod ids;
 pub mod mapping;
 pub mod moment;
@@ -81,6 +83,7 @@ mod reply;
 pub use catalogue::{Catalogue, DomainEvent, EventType, Lift, OlderEnvelope, read_data};
 pub use command::{Command, SagaMode};
 pub use event::{DecodeError, Event, NewEvent, Origin, undecodable};
+pub use hex::hex;
 pub use ids::{
     CommandId, Context, CorrelationId, EventId, InvalidStreamId, StreamId, SubjectId, Version,
 };

@@ -286,6 +286,7 @@ impl<P: DomainEvent> Reactor<P> {
             causationid: Some(event.id.0),
             sagamode: event.sagamode,
             traceparent: event.traceparent.clone(),
+            actor: None,
             prueba: false,
             data,
         }))

@@ -17,6 +17,9 @@ pub trait Clock: Send + Sync {
 pub trait Ids: Send + Sync {
     /// A new UUID of version 7 (RFC 9562): unique, and ordered by its millisecond of creation.
     fn fresh(&self) -> Uuid;
+
+    /// 32 bytes that nobody can guess, for a secret that is stored.
+    fn secret(&self) -> [u8; 32];
 }
 
 /// Random numbers, for jitter only: the correctness of a result must not depend on them.

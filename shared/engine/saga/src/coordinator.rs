@@ -15,6 +15,7 @@ use thiserror::Error;
 use crate::{
     Answer, Definition, Dispatch, Fact, Input, LoadError, Saga, SagaId, SagaMode, Sagas, SaveError,
     Status, StepNumber, Stored, Wire, execution_input, execution_name, start, transition,
+    transition::asked,
     watcher::{is_given_up, makes_way},
 };
 
@@ -406,7 +407,8 @@ impl Sagas {
     /// participants.
     ///
     /// `opening` is the event that opens the saga, if the caller knows it. A saga that has not begun yet then begins
-    /// with that event, so that a request can arrive before every event.
+    /// with that event, so that a request can arrive before every event. `actor` names the person in the log, if the
+    /// person is known.
     ///
     /// # Errors
     ///
@@ -416,6 +418,7 @@ impl Sagas {
         id: SagaId,
         opening: Option<&Fact>,
         request: &Request,
+        actor: Option<&str>,
     ) -> Result<Requested, Trouble> {
         let inputs: Vec<_> = opening.cloned().map(Input::Event).into_iter().collect();
         let input = match request {
@@ -443,7 +446,7 @@ impl Sagas {
                 return Ok(Requested::Unknown);
             };
             let (definition, before) = begun?;
-            let (saga, _) = transition(definition, &before, &input, self.now());
+            let (saga, _) = asked(definition, &before, &input, actor, self.now());
             // A saga that begins with the request is stored in any case, since it is possible that no other process
             // begins this saga.
             if saga == before && stored.is_some() {

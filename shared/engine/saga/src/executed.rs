@@ -188,7 +188,11 @@ impl Reader<'_> {
             step: out.map_or(StepNumber::FIRST, |out| out.step),
             problem: problem.to_owned(),
         };
-        let entry = Entry { when, what };
+        let entry = Entry {
+            when,
+            actor: None,
+            what,
+        };
         self.saga.apply(self.definition, entry);
     }
 }

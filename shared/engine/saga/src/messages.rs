@@ -64,6 +64,7 @@ pub fn command(dispatch: &Dispatch) -> Command {
         causationid: Some(dispatch.cause),
         sagamode: SagaMode::Orchestration,
         traceparent: dispatch.trace.clone(),
+        actor: None,
         prueba: false,
         data: dispatch.data.clone(),
     }

@@ -342,6 +342,14 @@ pub enum What {
 }
 
 impl What {
+    /// True if a person asks with the entry.
+    pub(crate) fn is_request(&self) -> bool {
+        matches!(
+            self,
+            Self::CancellationRequested { .. } | Self::Resumed { .. } | Self::StepMarked { .. }
+        )
+    }
+
     /// Cuts long texts, so that the size of an entry is bounded.
     pub(crate) fn shorten(&mut self) {
         let text = match self {
@@ -392,6 +400,9 @@ pub struct Entry {
     /// The time at which the entry was logged.
     #[serde(with = "alpes_messages::moment::text")]
     pub when: Timestamp,
+    /// The person who asked, if the entry is of a request and the person is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub actor: Option<String>,
     /// The content of the entry.
     #[serde(flatten)]
     pub what: What,

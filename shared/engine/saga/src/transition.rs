@@ -136,7 +136,12 @@ pub fn start(definition: &Definition, id: SagaId, fact: &Fact, now: Timestamp) -
         event: Heard::of(fact, definition),
     };
     let reason = expired.then_some(definition.expiry.reason);
-    begun(definition, id, Entry { when: now, what }, reason)
+    let first = Entry {
+        when: now,
+        actor: None,
+        what,
+    };
+    begun(definition, id, first, reason)
 }
 
 /// The saga that begins with this first entry of a log. If `undone` gives a reason, the saga is undone at once.
@@ -150,6 +155,7 @@ pub(crate) fn begun(
     let mut work = Work {
         definition,
         saga: Saga::opened(id, definition, first)?,
+        actor: None,
         now,
     };
     if work.saga.is_watched() {
@@ -176,9 +182,21 @@ pub fn transition(
     input: &Input,
     now: Timestamp,
 ) -> (Saga, Option<Dispatch>) {
+    asked(definition, saga, input, None, now)
+}
+
+/// Applies an input that a person asked for, and names the person in the entries of the request.
+pub(crate) fn asked(
+    definition: &Definition,
+    saga: &Saga,
+    input: &Input,
+    actor: Option<&str>,
+    now: Timestamp,
+) -> (Saga, Option<Dispatch>) {
     let mut work = Work {
         definition,
         saga: saga.clone(),
+        actor,
         now,
     };
     let mut effect = None;
@@ -207,17 +225,25 @@ pub fn transition(
 pub(crate) struct Work<'a> {
     pub(crate) definition: &'a Definition,
     pub(crate) saga: Saga,
+    /// The person who asks, if the person is known.
+    pub(crate) actor: Option<&'a str>,
     pub(crate) now: Timestamp,
 }
 
 impl Work<'_> {
     pub(crate) fn log(&mut self, mut what: What) {
         what.shorten();
-        let entry = Entry {
-            when: self.now,
-            what,
-        };
+        let entry = self.entry(what);
         self.saga.apply(self.definition, entry);
+    }
+
+    fn entry(&self, what: What) -> Entry {
+        let actor = self.actor.filter(|_| what.is_request());
+        Entry {
+            when: self.now,
+            actor: actor.map(str::to_owned),
+            what,
+        }
     }
 
     pub(crate) fn hear(
@@ -593,12 +619,9 @@ impl Work<'_> {
     /// A person resumes the saga, if the saga's item has room for every entry that may follow. The item always has room
     /// for the entries that end the saga.
     pub(crate) fn resume(&mut self, note: Option<&str>) {
-        let resumed = Entry {
-            when: self.now,
-            what: What::Resumed {
-                note: note.map(str::to_owned),
-            },
-        };
+        let resumed = self.entry(What::Resumed {
+            note: note.map(str::to_owned),
+        });
         if self.saga.status != Status::NeedsIntervention
             || !self.saga.has_room_for(self.definition, &resumed)
         {

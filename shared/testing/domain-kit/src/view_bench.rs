@@ -86,6 +86,7 @@ impl<D: Domain> ViewBench<D> {
             subject,
             correlationid: CorrelationId(Uuid::from_u128(2)),
             causationid: None,
+            actor: None,
             prueba: false,
             sagamode: SagaMode::default(),
             traceparent: None,

@@ -231,7 +231,7 @@ impl Director<'_> {
 
     async fn request(&mut self, request: Request) {
         let opening = Some(&self.opening);
-        let requested = self.sagas().request(self.id, opening, &request).await;
+        let requested = self.sagas().request(self.id, opening, &request, None).await;
         if let Err(trouble) = requested {
             self.violations.push(format!("{request:?}: {trouble}"));
         }
@@ -473,7 +473,7 @@ pub async fn run(play: &dyn Play, script: Script) -> Run {
                 runner.wake().await;
             } else {
                 let cancel = Request::Cancel("meanwhile".to_owned());
-                let _ = sagas.request(id, Some(&opening), &cancel).await;
+                let _ = sagas.request(id, Some(&opening), &cancel, None).await;
             }
         }
         .boxed()

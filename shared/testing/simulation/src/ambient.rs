@@ -36,6 +36,14 @@ impl Ids for OwnIds {
         let (high, low) = (below(12), below(62));
         Uuid::from_u128((millis << 80) | (7 << 76) | (high << 64) | (2 << 62) | low)
     }
+
+    fn secret(&self) -> [u8; 32] {
+        [self.fresh(), self.fresh()]
+            .map(Uuid::into_bytes)
+            .concat()
+            .try_into()
+            .unwrap_or_default()
+    }
 }
 
 struct OwnTasks(Kernel);

@@ -53,6 +53,12 @@ impl Ids for SequentialIds {
         // Set the version and variant bits of a UUID v7, so that the id parses as a UUID v7.
         Uuid::from_u128((7 << 76) | (2 << 62) | u128::from(count))
     }
+
+    fn secret(&self) -> [u8; 32] {
+        let mut secret = [0; 32];
+        secret[..16].copy_from_slice(self.fresh().as_bytes());
+        secret
+    }
 }
 
 /// The generator `SplitMix64`. It is small, and gives the same numbers for a seed on every machine.

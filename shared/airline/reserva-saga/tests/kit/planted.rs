@@ -71,6 +71,7 @@ fn only_the_last(definition: &Definition, saga: &Saga, input: &Input, now: Times
     let status = Status::Compensated;
     log.push(Entry {
         when: now,
+        actor: None,
         what: What::Ended { status },
     });
     (relogged(definition, &next, log), None)
@@ -115,6 +116,7 @@ fn reopens(definition: &Definition, saga: &Saga, input: &Input, now: Timestamp) 
     let status = Status::Running;
     log.push(Entry {
         when: now,
+        actor: None,
         what: What::Ended { status },
     });
     (relogged(definition, &next, log), None)

@@ -181,6 +181,7 @@ impl Play for Reserva {
             causationid: None,
             sagamode: SagaMode::Orchestration,
             traceparent: None,
+            actor: None,
             prueba: false,
             data: body(medio),
         };

@@ -126,6 +126,7 @@ fn believes_the_approval(
     let status = Status::Completed;
     log.push(Entry {
         when: now,
+        actor: None,
         what: What::Ended { status },
     });
     (Saga::replay(saga.id, definition, log).unwrap(), effect)

@@ -349,6 +349,7 @@ impl Sim {
             causationid: None,
             sagamode: mode,
             traceparent: None,
+            actor: None,
             prueba: false,
             data: body(booking),
         };
@@ -385,6 +386,7 @@ impl Sim {
                 causationid: Some(opening.id.0),
                 sagamode: opening.sagamode,
                 traceparent: None,
+                actor: None,
                 prueba: false,
                 data: json!({ "motivo": reason }),
             };
@@ -393,7 +395,8 @@ impl Sim {
             let sagas = self.sagas();
             let cancel = alpes_saga::Request::Cancel(reason);
             let opens = fact(&opening);
-            let asked = block_on(sagas.request(saga_id(&opening), Some(&opens), &cancel)).unwrap();
+            let asked =
+                block_on(sagas.request(saga_id(&opening), Some(&opens), &cancel, None)).unwrap();
             if matches!(asked, Requested::NotNow(_)) {
                 return false;
             }
@@ -404,7 +407,11 @@ impl Sim {
 
     /// Makes a person's request to the saga of a reservation. The result is true if the request is accepted.
     pub fn ask(&self, place: usize, request: &alpes_saga::Request) -> bool {
-        let asked = block_on(self.sagas().request(self.saga_id(place), None, request)).unwrap();
+        let asked = block_on(
+            self.sagas()
+                .request(self.saga_id(place), None, request, None),
+        )
+        .unwrap();
         matches!(asked, Requested::Taken(_))
     }
 
@@ -441,6 +448,7 @@ impl Sim {
             causationid: None,
             sagamode: self.reservations[place].mode,
             traceparent: None,
+            actor: None,
             prueba: true,
             data,
         };

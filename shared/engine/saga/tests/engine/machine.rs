@@ -895,7 +895,12 @@ fn one_of_which_nobody_tells_for_long_requires_a_person() {
     };
     assert_eq!(problem, "there is no state machine here");
     assert!(!scene.is_due());
-    let resumed = block_on(scene.sagas().request(ID, None, &Request::Resume(None))).unwrap();
+    let resumed = block_on(
+        scene
+            .sagas()
+            .request(ID, None, &Request::Resume(None), None),
+    )
+    .unwrap();
     assert!(matches!(resumed, Requested::Taken(saga) if saga.mode == SagaMode::Orchestration));
 }
 
@@ -933,7 +938,12 @@ fn one_that_nobody_could_start_is_a_persons_again_when_something_of_it_is_undone
     scene.clock.advance(definition().patience);
     scene.wake(&scene.coordinator());
     assert_eq!(scene.saga().status, Status::NeedsIntervention);
-    let resumed = block_on(scene.sagas().request(ID, None, &Request::Resume(None))).unwrap();
+    let resumed = block_on(
+        scene
+            .sagas()
+            .request(ID, None, &Request::Resume(None), None),
+    )
+    .unwrap();
     assert!(matches!(resumed, Requested::Taken(saga) if saga.mode == SagaMode::Orchestration));
 }
 
@@ -953,7 +963,7 @@ fn one_that_is_cancelled_before_it_begins_needs_no_state_machine() {
     let scene = Scene::new(Faults::none());
     let cancel = Request::Cancel("changed plans".into());
     let opening = scene.opening();
-    let asked = block_on(scene.sagas().request(ID, Some(&opening), &cancel)).unwrap();
+    let asked = block_on(scene.sagas().request(ID, Some(&opening), &cancel, None)).unwrap();
     assert!(matches!(asked, Requested::Taken(saga) if saga.mode == SagaMode::Orchestration));
     let coordinator = scene.coordinator();
     block_on(coordinator.observe(ID, &[opening], scene.clock.now())).unwrap();
@@ -970,7 +980,7 @@ fn the_moment_when_an_execution_ends_is_waited_for() {
     let facts = ["Done2", "Done3", "Done4"].map(heard);
     scene.hear(&scene.coordinator(), &facts);
     let cancel = Request::Cancel("changed plans".into());
-    block_on(scene.sagas().request(ID, Some(&opening), &cancel)).unwrap();
+    block_on(scene.sagas().request(ID, Some(&opening), &cancel, None)).unwrap();
     let asked = || {
         let calls = scene.faults.trace();
         calls.iter().filter(|it| it.starts_with("progress")).count()
@@ -986,7 +996,7 @@ fn a_request_to_undo_is_refused_while_it_runs_and_starts_an_execution_after() {
     scene.hear(&scene.coordinator(), std::slice::from_ref(&opening));
     let ask = || {
         let cancel = Request::Cancel("changed plans".into());
-        block_on(scene.sagas().request(ID, Some(&opening), &cancel)).unwrap()
+        block_on(scene.sagas().request(ID, Some(&opening), &cancel, None)).unwrap()
     };
     assert!(matches!(ask(), Requested::NotNow(saga) if saga.status == Status::Running));
     let facts = ["Done2", "Done3", "Done4"].map(heard);

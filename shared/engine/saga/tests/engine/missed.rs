@@ -69,6 +69,7 @@ fn event(new: NewEvent, of: Uuid, mode: SagaMode, second: i64) -> Event {
         causationid: None,
         sagamode: mode,
         traceparent: None,
+        actor: None,
         prueba: false,
         data: json!({}),
     };

@@ -80,7 +80,7 @@ fn what_is_due_is_found_and_what_waits_for_a_person_is_not() {
     let due = block_on(sagas.due(10)).unwrap();
     assert_eq!((due.sagas, due.oldest), (vec![ID], Some(sagas.now())));
     let cancel = Request::Cancel("x".into());
-    let Requested::Taken(saga) = block_on(sagas.request(ID, None, &cancel)).unwrap() else {
+    let Requested::Taken(saga) = block_on(sagas.request(ID, None, &cancel, None)).unwrap() else {
         panic!("it runs")
     };
     assert_ne!(saga, stored.saga);
@@ -127,15 +127,15 @@ fn sagas_are_listed_by_state_newest_first_and_page_by_page() {
 fn a_request_may_come_before_everything_else_and_says_whether_it_changes_anything() {
     let sagas = sagas();
     let cancel = Request::Cancel("x".into());
-    let unknown = block_on(sagas.request(ID, None, &cancel)).unwrap();
+    let unknown = block_on(sagas.request(ID, None, &cancel, None)).unwrap();
     assert_eq!(unknown, Requested::Unknown);
     let opening = fact("Done1", 1);
-    let taken = block_on(sagas.request(ID, Some(&opening), &cancel)).unwrap();
+    let taken = block_on(sagas.request(ID, Some(&opening), &cancel, None)).unwrap();
     assert!(matches!(taken, Requested::Taken(saga) if saga.status == Status::Compensating));
-    let again = block_on(sagas.request(ID, Some(&opening), &cancel)).unwrap();
+    let again = block_on(sagas.request(ID, Some(&opening), &cancel, None)).unwrap();
     assert!(matches!(again, Requested::Taken(_)));
     let resume = Request::Resume(None);
-    let refused = block_on(sagas.request(ID, None, &resume)).unwrap();
+    let refused = block_on(sagas.request(ID, None, &resume, None)).unwrap();
     assert!(matches!(refused, Requested::NotNow(_)));
 }
 
@@ -165,7 +165,7 @@ fn requested_meanwhile(
         Definitions::new(vec![definition()]),
         world,
     );
-    block_on(sagas.request(ID, None, request)).unwrap()
+    block_on(sagas.request(ID, None, request, None)).unwrap()
 }
 
 #[test]
