@@ -238,10 +238,7 @@ struct Wish {
 
 impl Wish {
     fn body(&self) -> Value {
-        let pago = json!({
-            "monto": "100.00", "monto_vat": "19.00", "moneda": "USD",
-            "medio": self.kind.medio(),
-        });
+        let pago = json!({ "medio": self.kind.medio() });
         let Some(name) = &self.large else {
             let legs = [self.leg(0, None)];
             let pasajeros =

@@ -103,9 +103,7 @@ fn carried_by(mut body: Value, saga: Option<&str>) -> Value {
 fn paid_with(sample: &Value, token: &str) -> Value {
     let mut body = sample.clone();
     if let Value::Object(body) = &mut body {
-        let pago =
-            json!({"monto": "100.00", "monto_vat": "19.00", "moneda": "USD", "medio": token});
-        body.insert("pago".to_owned(), pago);
+        body.insert("pago".to_owned(), json!({"medio": token}));
     }
     body
 }

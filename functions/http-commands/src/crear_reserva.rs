@@ -20,6 +20,9 @@ impl App {
         let data = crear_reserva::parse(&api::json_body(request)?);
         let (key, mut data) = api::with_key(request, data)?;
         belongs(&mut data, caller)?;
+        if let Some(cotizacion) = &data.cotizacion {
+            self.must_have_quoted(cotizacion, caller).await?;
+        }
         let id = self.ids.id(caller, api::CREATION, key).await?;
         // A request that names the default mode and a request that names no mode are the same request.
         let sagamode = *data.saga.get_or_insert_default();

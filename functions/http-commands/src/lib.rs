@@ -1,13 +1,14 @@
 //! The HTTP API's commands: the requests that change something.
 
 mod cancelacion;
+mod cotizacion;
 mod crear_reserva;
 mod reanudacion;
 mod sin_pagar;
 
 use std::sync::Arc;
 
-use alpes_event_store::EventStore;
+use alpes_event_store::{EventStore, Secret};
 use alpes_ports::{Functions, Platform, Tables, World};
 use alpes_projections::Generations;
 use alpes_saga::{SagaId, Sagas};
@@ -42,6 +43,8 @@ pub struct App {
     callers: Callers,
     /// Gives the commands their ids.
     ids: CommandIds,
+    /// Signs quotes.
+    secret: Arc<Secret>,
 }
 
 impl HttpApp for App {
@@ -59,6 +62,7 @@ impl App {
     ///
     /// The platform lacks a port that the function needs.
     pub fn new<P: Platform>(wiring: &Wiring<P>) -> Result<Self, P::Error> {
+        let secret = Arc::new(wiring.secret());
         Ok(Self {
             front: Front::of(&wiring.platform),
             store: wiring.store()?,
@@ -69,13 +73,15 @@ impl App {
             world: wiring.platform.world(),
             step_functions: wiring.platform.offers_executions(),
             callers: Callers::of(&wiring.platform),
-            ids: CommandIds::new(wiring.platform.tables(), wiring.platform.world()),
+            ids: CommandIds::new(secret.clone(), wiring.platform.world().ids),
+            secret,
         })
     }
 
     async fn answer(&self, request: &Request) -> Result<Response<Body>, Refusal> {
         let caller = self.callers.caller(request, &*self.world.clock)?;
         match api::segments(request).as_slice() {
+            ["vuelos", "cotizacion"] => self.cotizacion(request, &caller).await,
             ["vuelos", "reserva"] => self.crear_reserva(request, &caller).await,
             ["vuelos", "reserva", id, "cancelacion"] => {
                 self.cancelacion(request, &caller, id).await

@@ -103,6 +103,7 @@ impl JsonSchema for EntradaSaga {
             "properties": {
                 "cuando": { "type": "string", "format": "date-time" },
                 "tipo": { "type": "string", "enum": words::TIPOS },
+                "actor": { "type": "string" },
                 "asunto": { "type": "string", "format": "uuid" },
                 "comando": { "type": "string" },
                 "datos": { "type": "object" },

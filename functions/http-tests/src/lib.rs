@@ -62,7 +62,7 @@ impl App {
             functions: wiring.platform.functions(),
             world: wiring.platform.world(),
             callers: Callers::of(&wiring.platform),
-            ids: CommandIds::new(wiring.platform.tables(), wiring.platform.world()),
+            ids: CommandIds::new(Arc::new(wiring.secret()), wiring.platform.world().ids),
         })
     }
 

@@ -2,7 +2,9 @@
 
 use alpes_messages::StreamId;
 use alpes_ports::{Consistency, Key};
-use e2e::{Falla, Outcome, Stack, at_its_own_time, flights, paid_with, sample, story, unique};
+use e2e::{
+    Booked, Falla, Outcome, Stack, at_its_own_time, flights, paid_with, sample, story, unique,
+};
 use events::{GDS, IdReserva, PAGOS, VUELOS};
 use pagos::simulador;
 use serde_json::{Value, json};
@@ -155,12 +157,18 @@ fn a_provider_that_fails_twice_charges_once() {
     assert_eq!(account["fallas"], 2, "it was asked again each time");
 }
 
+/// The price and the payment token of a reservation.
+fn paid(stack: &Stack, booked: Booked) -> Value {
+    let path = format!("/vuelos/reserva/{}", booked.id);
+    stack.api.get(&path).expect(200)["pago"].clone()
+}
+
 #[test]
 fn two_who_charge_at_once_charge_once() {
     let stack = Stack::from_env();
     let body = paid_with(at_its_own_time(sample()), "tok_visa");
     let booked = stack.booked(&body);
-    let charge = json!({ "id_reserva": booked.id, "data": body["pago"] });
+    let charge = json!({ "id_reserva": booked.id, "data": paid(&stack, booked) });
     let send = || {
         let answer = stack.api.send("/pruebas/pagos/PagarReserva", &charge);
         answer.expect(202)
@@ -195,7 +203,7 @@ fn an_event_moves_a_saga_on_whose_participant_is_silent() {
     stack.misbehave(&key, Falla::SILENT_PAYMENT);
     let body = paid_with(at_its_own_time(sample()), "tok_visa");
     let booked = stack.booked_as(&key, &body);
-    let event = json!({ "id_reserva": booked.id, "data": body["pago"] });
+    let event = json!({ "id_reserva": booked.id, "data": paid(&stack, booked) });
     let answer = stack
         .api
         .send("/pruebas/pagos/eventos/ReservaPagada", &event)

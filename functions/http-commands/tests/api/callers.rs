@@ -1,12 +1,13 @@
 //! Tests of who may make, cancel and resume.
 
 use alpes_saga::Status;
+use events::IdReserva;
 use futures::executor::block_on;
 use http_testing::{post, sample, with_header};
 use lambda_http::Request;
 use serde_json::{Value, json};
 
-use crate::support::{RESERVA, fixture};
+use crate::support::{Fixture, RESERVA, fixture};
 
 fn by(header: &str, name: &str, path: &str, body: &Value) -> Request {
     with_header(post(path, body.to_string()), header, name)
@@ -71,4 +72,51 @@ fn only_an_operator_resumes_a_saga() {
     assert_eq!(fixture.saga(id), before);
     let taken = fixture.answer(&by("X-Operador", "marta", &path, &json!({})));
     assert_eq!(taken.status, 202);
+    assert_eq!(actors(&fixture, id), ["operador:marta"]);
+}
+
+/// The persons whom the log of the reservation's saga names, in order.
+fn actors(fixture: &Fixture, id: IdReserva) -> Vec<String> {
+    let log = fixture.saga(id).log.into_iter();
+    log.filter_map(|entry| entry.actor).collect()
+}
+
+/// An operator's act was nobody's: a saga was marked as undone, and no entry said by whom.
+#[test]
+fn who_cancels_and_who_marks_a_step_is_in_the_log() {
+    let fixture = fixture();
+    let id = fixture.create(Some("ana"));
+    let path = format!("{RESERVA}/{id}/cancelacion");
+    fixture
+        .answer(&by("X-Cliente", "ana", &path, &json!({})))
+        .accepted();
+    assert_eq!(actors(&fixture, id), ["cliente:ana"]);
+
+    let id = fixture.create_in(Status::NeedsIntervention);
+    let stuck = fixture.saga(id);
+    let step = stuck.outstanding.as_ref().map(|out| out.step).unwrap();
+    let path = format!("/sagas/{}/reanudacion", fixture.saga_of(id));
+    let done = json!({"hecho": true, "paso": step, "nota": "devuelto a mano"});
+    fixture
+        .answer(&by("X-Operador", "marta", &path, &done))
+        .accepted();
+    assert_eq!(actors(&fixture, id), ["operador:marta"]);
+
+    // Without a coordinator, the event of the cancellation has the actor.
+    let mut body = of(Some("ana"));
+    body["saga"] = json!("coreografia");
+    let made = fixture
+        .answer(&by("X-Operador", "marta", RESERVA, &body))
+        .accepted();
+    let path = format!(
+        "{RESERVA}/{}/cancelacion",
+        made["id_reserva"].as_str().unwrap()
+    );
+    fixture
+        .answer(&by("X-Cliente", "ana", &path, &json!({})))
+        .accepted();
+    let of_it = |event: &Value| event["subject"] == made["id_reserva"];
+    let logged = fixture.logged().into_iter().filter(of_it);
+    let actors: Vec<_> = logged.map(|event| event["actor"].clone()).collect();
+    assert_eq!(actors, ["operador:marta", "cliente:ana"]);
 }

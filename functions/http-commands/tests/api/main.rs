@@ -5,6 +5,7 @@
 mod aceptadas;
 mod callers;
 mod cancelacion;
+mod cotizacion;
 mod eventos;
 mod fallas;
 mod openapi;

@@ -233,9 +233,7 @@ fn large(fixture: &Fixture) {
         "id_cliente": "c".repeat(64),
         "itinerarios": [{"odos": (0..4).map(odo).collect::<Vec<_>>()}],
         "pasajeros": vec![json!({"nombre": "ñ".repeat(200)}); 9],
-        "pago": {
-            "monto": "999999999999.99", "monto_vat": "999999999999.99", "moneda": "USD", "medio": "t".repeat(64),
-        },
+        "pago": {"medio": "t".repeat(64)},
     });
     fixture.take(VUELOS, &command);
 }

@@ -58,6 +58,7 @@ pub(crate) fn documento() -> Value {
             {"name": "servicio", "description": "El servicio mismo."},
         ],
         "paths": {
+            "/vuelos/cotizacion": {"post": reservas::cotizar()},
             "/vuelos/reserva": {"post": reservas::crear(), "get": reservas::listar()},
             "/vuelos/reserva/{id}": {"parameters": [reservas::id()], "get": reservas::ver()},
             "/vuelos/reserva/{id}/cancelacion": {"parameters": [reservas::id()], "post": reservas::cancelar()},
@@ -182,6 +183,15 @@ pub(crate) fn found(answer: Value, more: &[(&str, &str)]) -> Value {
     responses.into()
 }
 
+/// The responses of an operation with a body that stores nothing.
+pub(crate) fn computed(answer: Value) -> Value {
+    let mut responses = taken(answer, &[]);
+    let responses_by_status = responses.as_object_mut().unwrap();
+    let answer = responses_by_status.remove("202").unwrap();
+    responses_by_status.insert("200".to_owned(), answer);
+    responses
+}
+
 /// The responses of an operation with a body: the 202 answer, these refusals, and the refusals of every operation with
 /// a body.
 pub(crate) fn taken(accepted: Value, more: &[(&str, &str)]) -> Value {
@@ -286,6 +296,7 @@ fn problemas() -> Value {
         "sin-pagar",
         "Tiene 20 reservas sin pagar, y no puede tener más",
     );
+    let other_price = Violation::new("pago.monto", "precio", "Debe faltar o ser 479.56");
     let all = [
         (
             "SolicitudInvalida",
@@ -343,6 +354,11 @@ fn problemas() -> Value {
             "ClaveReutilizada",
             "La clave de idempotencia ya se usó con otro cuerpo.",
             Problem::of(kinds::KEY_REUSED),
+        ),
+        (
+            "NoSePuedeCrear",
+            "La clave de idempotencia ya se usó con otro cuerpo, un monto no es el del precio, o la cotización no vale.",
+            Problem::of(kinds::PRICE).at(vec![other_price]),
         ),
         (
             "ErrorInterno",

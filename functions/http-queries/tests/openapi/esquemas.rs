@@ -4,12 +4,14 @@
 use std::collections::BTreeSet;
 
 use alpes_messages::{Event, Problem};
+use api::MAX_KEY;
 use events::{COMMANDS, CONTEXTS, vuelos::CrearReserva};
 use http_queries::{Lista, ListaSagas, ReservaDto, ReservasPorDia, SagaDto, Totales};
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 use vuelos::{
     cancelar_reserva::{MAX_MOTIVO, PLAZO},
+    cotizacion::MAX_COTIZACION,
     crear_reserva::{MAX_LEGS, MAX_LIST, MAX_NOMBRE, MAX_OPENING_EVENT, MAX_PASAJEROS, MAX_TOKEN},
 };
 
@@ -47,6 +49,28 @@ const TEXTOS: &[(&str, &str)] = &[
         "Lo que se reserva. Los campos que no están aquí se rechazan. El evento que resulta ocupa 32 KB como máximo.",
     ),
     (
+        "Cotizacion",
+        "Lo que cuesta un viaje, por un rato y para quien lo pidió.",
+    ),
+    (
+        "Cotizacion.cotizacion",
+        "La cotización firmada. Se manda tal cual en `cotizacion` al reservar, las veces que haga falta. No aparta sillas.",
+    ),
+    ("Cotizacion.moneda", "Código ISO 4217 de la moneda."),
+    (
+        "Cotizacion.monto",
+        "La tarifa de todos los pasajeros, sin impuesto.",
+    ),
+    ("Cotizacion.monto_vat", "El impuesto."),
+    (
+        "Cotizacion.vence",
+        "Desde cuándo no vale: 15 minutos después de pedirla.",
+    ),
+    (
+        "CrearReserva.cotizacion",
+        "La cotización de `POST /vuelos/cotizacion` cuyo precio vale. Sin ella, la reserva cuesta la tarifa del momento.",
+    ),
+    (
         "CrearReserva.id_cliente",
         "El cliente: de 1 a 64 letras, dígitos, «.», «_» o «-». Sirve de filtro en las consultas.",
     ),
@@ -56,7 +80,7 @@ const TEXTOS: &[(&str, &str)] = &[
     ),
     (
         "CrearReserva.pago",
-        "Precio y medio de pago. Sin él, la tarifa se calcula por la distancia y se paga con `tok_visa`.",
+        "Medio de pago, y el precio que se espera. Sin él, se paga con `tok_visa`.",
     ),
     (
         "CrearReserva.pasajeros",
@@ -74,6 +98,10 @@ const TEXTOS: &[(&str, &str)] = &[
     (
         "EntradaSaga",
         "Una línea del log de una saga. Los campos dependen de su `tipo`.",
+    ),
+    (
+        "EntradaSaga.actor",
+        "De `CancelacionPedida`, `Reanudada` y `PasoMarcado`: quién lo pidió, si se sabe.",
     ),
     ("EntradaSaga.asunto", "De `Inicio`: la reserva."),
     ("EntradaSaga.comando", "El comando que se va a enviar."),
@@ -159,6 +187,10 @@ const TEXTOS: &[(&str, &str)] = &[
         "Event",
         "Un evento, tal como quedó registrado: CloudEvents 1.0 en JSON.",
     ),
+    (
+        "Event.actor",
+        "Quién mandó el comando: `cliente:ID` u `operador:NOMBRE`. Falta si fue una parte del sistema, o si no se sabe.",
+    ),
     ("Event.causationid", "El comando o el evento que lo causó."),
     ("Event.correlationid", "La saga a la que pertenece."),
     (
@@ -218,6 +250,10 @@ const TEXTOS: &[(&str, &str)] = &[
         "Los eventos de todos sus flujos, por fecha y luego por versión, cada uno tal como quedó registrado.",
     ),
     ("Falla", "Cómo debe fallar un participante."),
+    (
+        "Falla.clave",
+        "La clave de idempotencia con que quien llama hará la reserva: solo los comandos de esa reserva. No va con `id_reserva`.",
+    ),
     ("Falla.comando", "El comando: uno de los de ese contexto."),
     ("Falla.contexto", "De quién es el comando."),
     (
@@ -326,6 +362,36 @@ const TEXTOS: &[(&str, &str)] = &[
         "De dónde viene una respuesta: `vista`, o `comando` si la vista, o el log de sagas, aún no conoce la reserva.",
     ),
     ("Pago", "Cuánto cuesta una reserva y cómo se paga."),
+    (
+        "PagoPedido",
+        "Con qué se paga. El precio es el de la aerolínea: `monto`, `monto_vat` y `moneda` pueden faltar, y si vienen deben ser los \
+         del precio.",
+    ),
+    (
+        "PagoPedido.medio",
+        "Token del medio de pago, por ejemplo `tok_visa`: de 1 a 64 letras minúsculas, dígitos o «_».",
+    ),
+    (
+        "PagoPedido.moneda",
+        "La moneda que se espera, en código ISO 4217.",
+    ),
+    (
+        "PagoPedido.monto",
+        "La tarifa sin impuesto que se espera: mayor que cero, con los decimales de la moneda como máximo.",
+    ),
+    ("PagoPedido.monto_vat", "El impuesto que se espera."),
+    (
+        "PedidoCotizacion",
+        "El viaje y los pasajeros. Los campos que no están aquí se rechazan.",
+    ),
+    (
+        "PedidoCotizacion.itinerarios",
+        "De 1 a 10 itinerarios, con 50 legs en total como máximo.",
+    ),
+    (
+        "PedidoCotizacion.pasajeros",
+        "De 1 a 9 pasajeros. Sin ellos, uno. Sus nombres no cambian el precio.",
+    ),
     (
         "Pago.medio",
         "Token del medio de pago, por ejemplo `tok_visa`: de 1 a 64 letras minúsculas, dígitos o «_».",
@@ -638,6 +704,16 @@ pub(crate) fn esquemas() -> Value {
     properties["pasajeros"]["minItems"] = 1.into();
     properties["pasajeros"]["maxItems"] = MAX_PASAJEROS.into();
     properties["id_cliente"]["pattern"] = "^[A-Za-z0-9._-]{1,64}$".into();
+    let asked = json!({
+        "type": "object",
+        "required": ["itinerarios"],
+        "properties": {
+            "itinerarios": properties["itinerarios"],
+            "pasajeros": properties["pasajeros"],
+        },
+        "additionalProperties": false,
+    });
+    esquemas.insert("PedidoCotizacion".to_owned(), asked);
 
     // The engine accepts event streams of any domain. The API has only the event streams of the three contexts.
     let categories = CONTEXTS.map(|context| context.category).join("|");
@@ -656,7 +732,7 @@ fn bound(esquemas: &mut Map<String, Value>) {
         "Segmento",
         "Leg",
         "Aeropuerto",
-        "Pago",
+        "PagoPedido",
         "Pasajero",
     ] {
         esquemas[name]["additionalProperties"] = false.into();
@@ -680,9 +756,13 @@ fn bound(esquemas: &mut Map<String, Value>) {
     let words = json!({"minLength": 1, "maxLength": MAX_NOMBRE, "pattern": WORDS_OF_TEXT});
     bound("Pasajero", "nombre", words);
     bound("Aeropuerto", "codigo", json!({"pattern": "^[A-Z]{3}$"}));
-    bound("Pago", "moneda", json!({"pattern": "^[A-Z]{3}$"}));
     let token = format!("^[a-z0-9_]{{1,{MAX_TOKEN}}}$");
-    bound("Pago", "medio", json!({"pattern": token}));
+    for pago in ["Pago", "PagoPedido"] {
+        bound(pago, "moneda", json!({"pattern": "^[A-Z]{3}$"}));
+        bound(pago, "medio", json!({"pattern": token}));
+    }
+    let quote = json!({"minLength": 1, "maxLength": MAX_COTIZACION, "pattern": "^[a-p]+-[a-p]+$"});
+    bound("CrearReserva", "cotizacion", quote);
 }
 
 /// One line of printable characters: the rule of every text, as a pattern. The characters that Unicode assigns to
@@ -726,6 +806,13 @@ fn made_by_hand() -> Map<String, Value> {
         "ReservaAceptada",
         json!({
             "id_reserva": of("IdReserva"), "id_correlacion": of("IdCorrelacion"), "estado": of("EstadoReserva"),
+        }),
+    );
+    told(
+        "Cotizacion",
+        json!({
+            "monto": of("Monto"), "monto_vat": of("Monto"), "moneda": {"type": "string", "pattern": "^[A-Z]{3}$"},
+            "cotizacion": {"type": "string", "maxLength": MAX_COTIZACION}, "vence": of("Moment"),
         }),
     );
     told(
@@ -836,6 +923,7 @@ fn asked_by_hand() -> Map<String, Value> {
                     "contexto": {"type": "string", "enum": contexts},
                     "comando": {"type": "string", "enum": commands},
                     "id_reserva": or_null(of("IdReserva")),
+                    "clave": {"type": ["string", "null"], "minLength": 1, "maxLength": MAX_KEY, "pattern": r"^[\u0020-\u002b\u002d-\u007e]+$"},
                     "modo": {"type": "string", "enum": ["silencio", "falla", "error"]},
                     "veces": {"type": "integer", "minimum": 0, "maximum": 1_000},
                 }),

@@ -15,7 +15,8 @@ pub(crate) fn fallas() -> Value {
         "description":
             "Los próximos `veces` comandos de ese tipo no se atienden: `silencio` calla y al final da un error, `error` lo \
              da enseguida, y `falla` es el evento de fracaso del comando o, si no tiene, un rechazo. Con `id_reserva`, solo \
-             los de esa reserva, que van antes que los de todas. Reemplaza lo que hubiera para lo mismo; con `veces` en 0 lo \
+             los de esa reserva, que van antes que los de todas; con `clave`, los de la reserva que quien llama hará con esa clave de \
+             idempotencia, y la respuesta dice su `id_reserva`. Reemplaza lo que hubiera para lo mismo; con `veces` en 0 lo \
              quita.",
         "requestBody": body(true, "La falla.", "Falla", &json!({"silencio": falla})),
         "responses": responses(

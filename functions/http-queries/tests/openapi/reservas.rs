@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 use vuelos::{crear_reserva, tarifa};
 
 use crate::documento::{
-    CORRELATION, ID, accepted, answer, body, found, id_in_path, key, page, schema, taken, trace,
+    CORRELATION, ID, accepted, answer, body, computed, found, id_in_path, key, page, schema, taken,
+    trace,
 };
 
 /// `POST /vuelos/reserva`.
@@ -37,13 +38,12 @@ pub(crate) fn crear() -> Value {
     });
     let responses = taken(
         accepted,
-        &[("409", "ConflictoAlCrear"), ("422", "ClaveReutilizada")],
+        &[("409", "ConflictoAlCrear"), ("422", "NoSePuedeCrear")],
     );
 
     let mut complete = sample();
     complete["id_cliente"] = "cliente-42".into();
-    complete["pago"] =
-        json!({"monto": "100.00", "monto_vat": "19.00", "moneda": "USD", "medio": "tok_visa"});
+    complete["pago"] = json!({"medio": "tok_visa"});
     complete["saga"] = "coreografia".into();
     complete["pasajeros"] = json!([{"nombre": "Ana María Gómez"}, {}]);
     let examples = json!({"tutorial": sample(), "completa": complete});
@@ -61,6 +61,33 @@ pub(crate) fn crear() -> Value {
         ],
         "requestBody": body(true, "La reserva, en 64 KB como máximo.", "CrearReserva", &examples),
         "responses": responses,
+    })
+}
+
+/// `POST /vuelos/cotizacion`.
+pub(crate) fn cotizar() -> Value {
+    let quoted = json!({
+        "monto": "479.56", "monto_vat": "91.12", "moneda": "USD",
+        "cotizacion": "hlcccdofncee-bcdefghijk", "vence": "2026-01-31T10:15:00.000Z",
+    });
+    let mut two = sample();
+    two["pasajeros"] = json!([{}, {}]);
+    let examples = json!({"tutorial": sample(), "dos_pasajeros": two});
+    let quoted = answer(
+        "El precio y su cotización.",
+        &schema("Cotizacion"),
+        &[("una", quoted)],
+    );
+    json!({
+        "operationId": "cotizar",
+        "tags": ["reservas"],
+        "summary": "Cotizar un viaje",
+        "description":
+            "Responde lo que cuesta el viaje, y una cotización firmada que mantiene ese precio por 15 minutos para quien la pidió. No \
+             registra nada ni aparta sillas.",
+        "parameters": [trace()],
+        "requestBody": body(true, "El viaje, en 64 KB como máximo.", "PedidoCotizacion", &examples),
+        "responses": computed(quoted),
     })
 }
 
@@ -212,7 +239,7 @@ fn reserva(origen: &str) -> Value {
         "fecha_creacion": "2026-01-31T10:00:00.000Z",
         "fecha_actualizacion": "2026-01-31T10:00:00.000Z",
         "itinerarios": sample.itinerarios,
-        "pago": tarifa::fare(&sample.itinerarios, 1),
+        "pago": tarifa::price(&sample.itinerarios, 1).paid_with(tarifa::MEDIO),
         "pasajeros": [{}],
         "origen": origen,
     })

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use alpes_event_store::Secret;
 use alpes_messages::{CommandId, Problem, Violation};
-use alpes_ports::{TableError, Tables, World};
+use alpes_ports::{Ids, TableError};
 use events::IdReserva;
 use lambda_http::Request;
 use uuid::{Builder, Uuid};
@@ -65,16 +65,15 @@ fn key(request: &Request) -> Result<Option<&str>, Violation> {
 /// The id of a request with an idempotency key follows from the caller, the operation and the key by the installation's
 /// [`Secret`]. So a key belongs to the caller who sends it, and nobody can compute an id from a key.
 pub struct CommandIds {
-    secret: Secret,
-    world: World,
+    secret: Arc<Secret>,
+    ids: Arc<dyn Ids>,
 }
 
 impl CommandIds {
-    /// The ids of the installation with these tables.
+    /// The ids of the installation with this secret. Commands without a key get their ids from `ids`.
     #[must_use]
-    pub fn new(tables: Arc<dyn Tables>, world: World) -> Self {
-        let secret = Secret::new(tables, world.clone());
-        Self { secret, world }
+    pub fn new(secret: Arc<Secret>, ids: Arc<dyn Ids>) -> Self {
+        Self { secret, ids }
     }
 
     /// The id of the command that a request sends. Every repetition of an operation by the same caller with the same
@@ -90,7 +89,7 @@ impl CommandIds {
         key: Option<&str>,
     ) -> Result<CommandId, TableError> {
         let Some(key) = key else {
-            return Ok(CommandId(self.world.ids.fresh()));
+            return Ok(CommandId(self.ids.fresh()));
         };
         let signer = self.secret.signer(&["ids"]).await?;
         let actor = caller.actor().unwrap_or_default();

@@ -25,6 +25,7 @@ const DO: &str = "OPTIONS, POST";
 
 /// Every path of the API. Each function has the whole list, so that its 405 answer can list the methods of any path.
 pub const ROUTES: &[Route] = &[
+    route("/vuelos/cotizacion", DO),
     route("/vuelos/reserva", "GET, HEAD, OPTIONS, POST"),
     route("/vuelos/reserva/{id}", READ),
     route("/vuelos/reserva/{id}/cancelacion", DO),

@@ -32,6 +32,18 @@ pub const KEY_REUSED: Kind = Kind {
     title: "La clave de idempotencia ya se usó con otro cuerpo",
     status: 422,
 };
+/// An amount of the request is not that of the price. The problem's `errores` tell the price.
+pub const PRICE: Kind = Kind {
+    uri: "urn:aeroalpes:problema:precio-distinto",
+    title: "El precio es otro",
+    status: 422,
+};
+/// The quote has ended, or is not one of this journey for this caller.
+pub const QUOTE: Kind = Kind {
+    uri: "urn:aeroalpes:problema:cotizacion-no-vale",
+    title: "La cotización no vale",
+    status: 422,
+};
 /// The caller is not known: the token is missing, expired or not valid.
 pub const UNKNOWN_CALLER: Kind = Kind {
     uri: "urn:aeroalpes:problema:sin-identidad",

@@ -115,6 +115,46 @@ impl JsonSchema for Monto {
     }
 }
 
+/// The price of a journey.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Precio {
+    /// The fare without tax.
+    pub monto: Monto,
+    /// The tax on the fare.
+    pub monto_vat: Monto,
+    /// ISO 4217 code of the currency of both amounts.
+    pub moneda: String,
+}
+
+impl Precio {
+    /// The payment of this price with this payment token.
+    #[must_use]
+    pub fn paid_with(self, medio: impl Into<String>) -> Pago {
+        Pago {
+            monto: self.monto,
+            monto_vat: self.monto_vat,
+            moneda: self.moneda,
+            medio: medio.into(),
+        }
+    }
+}
+
+/// The payment that a client asks for: a payment token, and the price that the client expects.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct PagoPedido {
+    /// The fare without tax that the client expects.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub monto: Option<Monto>,
+    /// The tax on the fare that the client expects.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub monto_vat: Option<Monto>,
+    /// ISO 4217 code of the currency of both amounts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub moneda: Option<String>,
+    /// The payment token, for example `tok_visa`.
+    pub medio: String,
+}
+
 /// The price of a reservation and its payment token.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Pago {
@@ -217,10 +257,14 @@ pub struct CrearReserva {
     /// The client's id: 1 to 64 letters, digits, `.`, `_` or `-`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id_cliente: Option<String>,
-    /// The price and its payment token. Without a price, the fare follows from the distance and is paid with
-    /// `tok_visa`.
+    /// The payment. Without it, the reservation is paid with `tok_visa`. Each amount in it must be that of the price;
+    /// only a command of a test endpoint sets the price.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub pago: Option<Pago>,
+    pub pago: Option<PagoPedido>,
+    /// The quote whose price the reservation has, as `POST /vuelos/cotizacion` answered it. Without a quote, the
+    /// reservation has the fare of the moment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cotizacion: Option<String>,
     /// The way in which the saga runs. The default is `orquestacion`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub saga: Option<SagaMode>,

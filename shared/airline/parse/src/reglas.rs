@@ -58,6 +58,12 @@ pub enum Regla {
     Decimales,
     /// No active currency has this ISO 4217 code.
     MonedaDesconocida,
+    /// The amount is not that of the price.
+    Precio,
+    /// The text is no quote of this journey for this caller.
+    Cotizacion,
+    /// The quote has ended.
+    CotizacionVencida,
     /// The client has too many unpaid reservations.
     SinPagar,
     /// No command has this type.
@@ -96,6 +102,9 @@ impl Regla {
             Self::MontoPositivo => "monto-positivo",
             Self::Decimales => "decimales",
             Self::MonedaDesconocida => "moneda-desconocida",
+            Self::Precio => "precio",
+            Self::Cotizacion => "cotizacion",
+            Self::CotizacionVencida => "cotizacion-vencida",
             Self::SinPagar => "sin-pagar",
             Self::ComandoDesconocido => "comando-desconocido",
         }

@@ -1,5 +1,7 @@
 //! `CrearReserva`: makes a reservation for a client.
 
+use std::fmt::Display;
+
 use alpes_event_store::{Case, Decision};
 use alpes_messages::{
     Command, CommandId, CorrelationId, Event, EventId, Moment, Origin, Problem, SagaMode, StreamId,
@@ -8,18 +10,19 @@ use alpes_messages::{
 use events::{
     IdReserva, MAX_ACTOR, Payload, VUELOS, kinds,
     vuelos::{
-        Aeropuerto, CrearReserva, EstadoReserva, Itinerario, Leg, Monto, Odo, Pago, Pasajero,
-        ReservaCreada, Segmento, is_client,
+        Aeropuerto, CrearReserva, EstadoReserva, Itinerario, Leg, Monto, Odo, Pago, PagoPedido,
+        Pasajero, Precio, ReservaCreada, Segmento, is_client,
     },
 };
 use jiff::Timestamp;
-use parse::{Node, Regla, Violations, invalid};
+use parse::{Node, Object, Regla, Violations, invalid};
 use serde_json::Value;
 use uuid::Uuid;
 
 use crate::{
     Reserva,
     aeropuertos::{self, Servicio},
+    cotizacion::{self, Cotizacion, MAX_COTIZACION},
     monedas, tarifa, viaje,
 };
 
@@ -53,36 +56,29 @@ const TOO_LATE: i64 = 7_289_654_400;
 pub fn parse(body: &Value) -> Result<CrearReserva, Vec<Violation>> {
     parse::read(body, |body, violations| {
         let body = body.object(
-            &["itinerarios", "id_cliente", "pago", "saga", "pasajeros"],
+            &[
+                "itinerarios",
+                "id_cliente",
+                "pago",
+                "cotizacion",
+                "saga",
+                "pasajeros",
+            ],
             violations,
         )?;
-        let mut legs = 0;
-        let itinerarios = body.list(
-            "itinerarios",
-            MAX_LIST,
-            violations,
-            |itinerario, violations| read_itinerario(itinerario, &mut legs, violations),
-        );
-        if legs > MAX_LEGS {
-            let detalle = format!("Debe tener {MAX_LEGS} legs en total como máximo");
-            violations.add(body.path.field("itinerarios"), Regla::Limite, detalle);
-        }
-        if let Some(itinerarios) = &itinerarios {
-            viaje::check(itinerarios, body.path.field("itinerarios"), violations);
-        }
+        let viaje = read_viaje(&body, violations);
         let id_cliente = body.optional("id_cliente", violations, read_id_cliente);
         let pago = body.optional("pago", violations, read_pago);
         let saga = body.optional("saga", violations, read_saga);
-        let pasajeros = body.optional("pasajeros", violations, |node, violations| {
-            node.items(MAX_PASAJEROS, violations, read_pasajero)
-        });
+        let cotizacion = body.optional("cotizacion", violations, read_cotizacion);
+        let viaje = viaje?;
         let read = CrearReserva {
-            itinerarios: itinerarios?,
+            itinerarios: viaje.itinerarios,
             id_cliente,
             pago,
+            cotizacion,
             saga,
-            // One passenger without a name is the same request as no passengers, so both have one normal form.
-            pasajeros: pasajeros.filter(|pasajeros| *pasajeros != Pasajero::one()),
+            pasajeros: viaje.pasajeros,
         };
         let size = opening_size(&read);
         if size > MAX_OPENING_EVENT {
@@ -93,6 +89,69 @@ pub fn parse(body: &Value) -> Result<CrearReserva, Vec<Violation>> {
         }
         Some(read)
     })
+}
+
+/// A journey and its passengers.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Viaje {
+    /// The journey.
+    pub itinerarios: Vec<Itinerario>,
+    /// The passengers; `None` for one passenger without a name.
+    pub pasajeros: Option<Vec<Pasajero>>,
+}
+
+impl Viaje {
+    /// Reads the body of a request for a quote.
+    ///
+    /// # Errors
+    ///
+    /// Every [`Violation`], up to [`MAX_VIOLATIONS`](parse::MAX_VIOLATIONS).
+    pub fn parse(body: &Value) -> Result<Self, Vec<Violation>> {
+        parse::read(body, |body, violations| {
+            let body = body.object(&["itinerarios", "pasajeros"], violations)?;
+            read_viaje(&body, violations)
+        })
+    }
+
+    /// The number of passengers.
+    #[must_use]
+    pub fn passengers(&self) -> usize {
+        passengers(self.pasajeros.as_deref())
+    }
+}
+
+fn passengers(pasajeros: Option<&[Pasajero]>) -> usize {
+    pasajeros.map_or(1, <[Pasajero]>::len)
+}
+
+fn read_viaje(body: &Object<'_>, violations: &mut Violations) -> Option<Viaje> {
+    let mut legs = 0;
+    let itinerarios = body.list(
+        "itinerarios",
+        MAX_LIST,
+        violations,
+        |itinerario, violations| read_itinerario(itinerario, &mut legs, violations),
+    );
+    if legs > MAX_LEGS {
+        let detalle = format!("Debe tener {MAX_LEGS} legs en total como máximo");
+        violations.add(body.path.field("itinerarios"), Regla::Limite, detalle);
+    }
+    if let Some(itinerarios) = &itinerarios {
+        viaje::check(itinerarios, body.path.field("itinerarios"), violations);
+    }
+    let pasajeros = body.optional("pasajeros", violations, |node, violations| {
+        node.items(MAX_PASAJEROS, violations, read_pasajero)
+    });
+    Some(Viaje {
+        itinerarios: itinerarios?,
+        // One passenger without a name is the same request as no passengers, so both have one normal form.
+        pasajeros: pasajeros.filter(|pasajeros| *pasajeros != Pasajero::one()),
+    })
+}
+
+fn read_cotizacion(node: Node<'_>, violations: &mut Violations) -> Option<String> {
+    let token = node.text_up_to(MAX_COTIZACION, violations)?;
+    Some(token.to_owned())
 }
 
 fn read_itinerario(
@@ -287,9 +346,9 @@ fn read_token(
     }
 }
 
-fn read_pago(node: Node<'_>, violations: &mut Violations) -> Option<Pago> {
+fn read_pago(node: Node<'_>, violations: &mut Violations) -> Option<PagoPedido> {
     let pago = node.object(&["monto", "monto_vat", "moneda", "medio"], violations)?;
-    let moneda = pago.required("moneda", violations, |node, violations| {
+    let moneda = pago.optional("moneda", violations, |node, violations| {
         let moneda = node.code(violations)?;
         match monedas::decimals(moneda) {
             Some(decimals) => Some((moneda.to_owned(), decimals)),
@@ -302,22 +361,22 @@ fn read_pago(node: Node<'_>, violations: &mut Violations) -> Option<Pago> {
     });
     let decimals = moneda.as_ref().map(|(_, decimals)| *decimals);
     let amount = |name, positive, violations: &mut Violations| {
-        pago.required(name, violations, |node, violations| {
+        pago.optional(name, violations, |node, violations| {
             read_monto(node, decimals, positive, violations)
         })
     };
     let monto = amount("monto", true, violations);
     let monto_vat = amount("monto_vat", false, violations);
     let medio = pago.required("medio", violations, read_medio);
-    Some(Pago {
-        monto: monto?,
-        monto_vat: monto_vat?,
-        moneda: moneda?.0,
+    Some(PagoPedido {
+        monto,
+        monto_vat,
+        moneda: moneda.map(|(moneda, _)| moneda),
         medio: medio?,
     })
 }
 
-/// Reads an amount. `decimals` is the number of decimals of the currency; `None` if the currency is unknown.
+/// Reads an amount. `decimals` is the number of decimals of the currency; `None` if the currency is not given or unknown.
 fn read_monto(
     node: Node<'_>,
     decimals: Option<u32>,
@@ -329,13 +388,15 @@ fn read_monto(
     } else {
         node.amount(violations)?
     };
-    if let Some(decimals) = decimals {
-        if amount.normalize().scale() > decimals {
-            let detalle = format!("La moneda admite {decimals} decimales como máximo");
-            return node.fault(violations, Regla::Decimales, detalle);
-        }
-        amount.rescale(decimals);
+    let shortest = amount.normalize();
+    let Some(decimals) = decimals else {
+        return Some(Monto(shortest));
+    };
+    if shortest.scale() > decimals {
+        let detalle = format!("La moneda admite {decimals} decimales como máximo");
+        return node.fault(violations, Regla::Decimales, detalle);
     }
+    amount.rescale(decimals);
     Some(Monto(amount))
 }
 
@@ -358,7 +419,7 @@ fn read_saga(node: Node<'_>, violations: &mut Violations) -> Option<SagaMode> {
 
 /// Decides a new reservation. The data must be valid, and the reservation must not have been made or cancelled before.
 ///
-/// The outcome is `ReservaCreada`, with a computed fare if the client sends no price.
+/// The outcome is `ReservaCreada` with the price of the quote or, without a quote, with the fare of the moment.
 pub(crate) fn decide(case: &Case<'_, Payload>) -> Result<Decision, Problem> {
     // The data are checked before the state, because the event store may decide a command that opens a stream without
     // reading the history first. A command with invalid data must get the same answer with and without the history.
@@ -371,16 +432,70 @@ pub(crate) fn decide(case: &Case<'_, Payload>) -> Result<Decision, Problem> {
         return Err(Problem::of(kinds::STATE)
             .because("La reserva se canceló antes de crearse; ya no se puede crear"));
     }
+    let pago = pago(&data, case)?;
     Ok(Decision::commit(vec![
-        reserva_creada(case.command.subject, data, case.now).into(),
+        reserva_creada(case.command.subject, data, pago, case.now).into(),
     ]))
 }
 
-fn reserva_creada(id_reserva: IdReserva, data: CrearReserva, now: Moment) -> ReservaCreada {
-    let pasajeros = data.pasajeros.unwrap_or_else(Pasajero::one);
-    let pago = data
-        .pago
-        .unwrap_or_else(|| tarifa::fare(&data.itinerarios, pasajeros.len()));
+/// The payment of the reservation. Each amount that the client sends must be that of the price. In a command of a test
+/// endpoint, each amount replaces that of the price.
+fn pago(data: &CrearReserva, case: &Case<'_, Payload>) -> Result<Pago, Problem> {
+    let price = price(data, case.now)?;
+    let Some(asked) = &data.pago else {
+        return Ok(price.paid_with(tarifa::MEDIO));
+    };
+    if case.command.prueba {
+        return Ok(Pago {
+            monto: asked.monto.unwrap_or(price.monto),
+            monto_vat: asked.monto_vat.unwrap_or(price.monto_vat),
+            moneda: asked.moneda.clone().unwrap_or(price.moneda),
+            medio: asked.medio.clone(),
+        });
+    }
+    let amount = |amount: Option<Monto>| amount.map(|amount| amount.0);
+    let wrong = [
+        other("pago.monto", amount(asked.monto), &price.monto.0),
+        other(
+            "pago.monto_vat",
+            amount(asked.monto_vat),
+            &price.monto_vat.0,
+        ),
+        other("pago.moneda", asked.moneda.clone(), &price.moneda),
+    ];
+    let wrong: Vec<_> = wrong.into_iter().flatten().collect();
+    if wrong.is_empty() {
+        Ok(price.paid_with(asked.medio.clone()))
+    } else {
+        Err(Problem::of(kinds::PRICE).at(wrong))
+    }
+}
+
+/// The violation of a field whose value is not that of the price.
+fn other<T: PartialEq + Display>(field: &str, asked: Option<T>, price: &T) -> Option<Violation> {
+    asked.filter(|asked| asked != price)?;
+    let detalle = format!("Debe faltar o ser {price}");
+    Some(Violation::new(field, Regla::Precio.name(), detalle))
+}
+
+fn price(data: &CrearReserva, now: Moment) -> Result<Precio, Problem> {
+    let passengers = passengers(data.pasajeros.as_deref());
+    let Some(token) = &data.cotizacion else {
+        return Ok(tarifa::price(&data.itinerarios, passengers));
+    };
+    // The function that took the command from a client has checked the signature and the caller.
+    let token = Cotizacion::read(token).ok_or_else(cotizacion::unknown)?;
+    token
+        .cotizacion
+        .price_of(&data.itinerarios, passengers, now.timestamp())
+}
+
+fn reserva_creada(
+    id_reserva: IdReserva,
+    data: CrearReserva,
+    pago: Pago,
+    now: Moment,
+) -> ReservaCreada {
     ReservaCreada {
         id_reserva,
         id_cliente: data.id_cliente,
@@ -388,7 +503,7 @@ fn reserva_creada(id_reserva: IdReserva, data: CrearReserva, now: Moment) -> Res
         fecha_creacion: now,
         itinerarios: data.itinerarios,
         pago: Some(pago),
-        pasajeros,
+        pasajeros: data.pasajeros.unwrap_or_else(Pasajero::one),
     }
 }
 
@@ -416,7 +531,9 @@ fn opening_size(data: &CrearReserva) -> usize {
         id: EventId(Uuid::nil()),
         time: now,
     };
-    let event = reserva_creada(id_reserva, data.clone(), now);
+    let medio = "m".repeat(MAX_TOKEN);
+    let pago = tarifa::price(&data.itinerarios, MAX_PASAJEROS).paid_with(medio);
+    let event = reserva_creada(id_reserva, data.clone(), pago, now);
     Event::placed(event.into(), origin)
         .encode()
         .map_or(usize::MAX, |text| text.len())

@@ -10,8 +10,9 @@
 //! | --- | --- |
 //! | [`crear_reserva`], [`cancelar_reserva`], `aprobar_reserva` | one command each: its data, rules and events |
 //! | [`Reserva`] | the fold of a stream's events, and the form that readers get |
+//! | [`cotizacion`] | quotes, which hold a price for a while |
 //! | [`viaje`] | the rules over all legs of a reservation |
-//! | [`aeropuertos`], [`monedas`], [`tarifa`] | reference data, and the fare computed from it |
+//! | [`aeropuertos`], [`monedas`], [`tarifa`] | reference data, and the price computed from it |
 //!
 //! Everything here is a function of its arguments, without clock, I/O or randomness. The rules apply only to commands.
 //! The fold of events checks no rule, so a rule can become stricter while old events stay valid.
@@ -21,6 +22,7 @@
 pub mod aeropuertos;
 mod aprobar_reserva;
 pub mod cancelar_reserva;
+pub mod cotizacion;
 pub mod crear_reserva;
 pub mod monedas;
 mod politicas;

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use alpes_archive::Archive;
 use alpes_consumer::Parking;
-use alpes_event_store::{EventStore, StreamReader};
+use alpes_event_store::{EventStore, Secret, StreamReader};
 use alpes_lambda::{RemoteConsumer, metrics::Metrics, participant};
 use alpes_messages::Context;
 use alpes_participant::{Policy, Reactions, Rules};
@@ -80,6 +80,11 @@ impl<P: Platform> Wiring<P> {
             self.platform.world(),
             self.build.catalogue.clone(),
         ))
+    }
+
+    /// The secret from which ids and quotes follow.
+    pub fn secret(&self) -> Secret {
+        Secret::new(self.platform.tables(), self.platform.world())
     }
 
     /// Stores the logs of sagas.

@@ -418,7 +418,6 @@ fn a_client_is_named_by_a_token() {
 #[test]
 fn a_price_is_a_decimal_of_its_currency() {
     for (field, value, regla) in [
-        ("monto", json!(null), "requerido"),
         ("monto", json!(100), "tipo"),
         ("monto", json!(100.5), "tipo"),
         ("monto", json!("-1"), "formato"),
@@ -449,12 +448,18 @@ fn a_price_is_a_decimal_of_its_currency() {
     }
     let mut body = sample();
     body["pago"] = json!({});
-    assert_eq!(
-        faults(&body),
-        ["moneda", "monto", "monto_vat", "medio"].map(|field| format!("pago.{field}: requerido"))
-    );
+    assert_eq!(faults(&body), ["pago.medio: requerido"]);
     body["pago"] = json!("tok_visa");
     assert_eq!(faults(&body), ["pago: tipo"]);
+    for expected in [
+        json!({}),
+        json!({"monto": "1.25"}),
+        json!({"moneda": "USD", "monto_vat": null}),
+    ] {
+        body["pago"] = expected;
+        body["pago"]["medio"] = json!("tok_visa");
+        assert_eq!(faults(&body), [""; 0]);
+    }
 }
 
 #[test]
@@ -468,12 +473,17 @@ fn a_price_is_written_with_the_decimals_of_its_currency() {
         ("KWD", "0.1", "0.100"),
         ("CLF", "0.0001", "0.0001"),
     ] {
-        let mut body = with_pago("moneda", moneda.into());
+        let mut body = with_pago("moneda", Value::from(moneda));
         body["pago"]["monto"] = given.into();
         body["pago"]["monto_vat"] = "0".into();
         let parsed = serde_json::to_value(parse(&body).expect(given)).unwrap();
         assert_eq!(parsed["pago"]["monto"], normal);
     }
+    // Without a currency, an amount has as few decimals as it needs.
+    let mut body = with_pago("moneda", Value::Null);
+    body["pago"]["monto"] = "100.50".into();
+    let parsed = serde_json::to_value(parse(&body).unwrap()).unwrap();
+    assert_eq!(parsed["pago"]["monto"], "100.5");
 }
 
 /// This many itinerarios, each with this many times the sample's odo. Each odo flies on a day of its own.

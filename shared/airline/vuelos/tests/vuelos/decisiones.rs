@@ -1,7 +1,7 @@
 //! Tests of the decision on each command, for each history.
 
 use alpes_event_store::{Case, Decider, Decision};
-use alpes_messages::{Problem, StreamId};
+use alpes_messages::{Moment, Problem, StreamId};
 use domain_kit::scenario;
 use domain_kit::scenario::CORRELATION;
 use events::{
@@ -35,7 +35,7 @@ fn motivo(motivo: &str) -> Value {
 #[test]
 fn crear_makes_a_pending_reservation_with_a_fare() {
     let data = vuelos::crear_reserva::parse(&sample()).unwrap();
-    let pago = vuelos::tarifa::fare(&data.itinerarios, 1);
+    let pago = vuelos::tarifa::price(&data.itinerarios, 1).paid_with("tok_visa");
     given([])
         .when("CrearReserva", sample())
         .then([ReservaCreada {
@@ -50,24 +50,100 @@ fn crear_makes_a_pending_reservation_with_a_fare() {
         .into()]);
 }
 
-#[test]
-fn crear_takes_the_price_that_is_given() {
+/// The sample with this payment.
+fn paid(pago: Value) -> Value {
     let mut data = sample();
-    data["id_cliente"] = "cliente-1".into();
-    data["saga"] = "coreografia".into();
-    data["pago"] =
-        json!({"monto": "7", "monto_vat": "0", "moneda": "EUR", "medio": "tok_rechazada"});
-    let parsed = vuelos::crear_reserva::parse(&data).unwrap();
-    given([]).when("CrearReserva", data).then([ReservaCreada {
-        id_reserva: RESERVA,
-        id_cliente: Some("cliente-1".into()),
-        estado: EstadoReserva::Pendiente,
-        fecha_creacion: now(),
-        itinerarios: parsed.itinerarios,
-        pago: parsed.pago,
-        pasajeros: Pasajero::one(),
+    data["pago"] = pago;
+    data
+}
+
+/// The decision on a command that makes a reservation at this time.
+fn decided(data: Value, prueba: bool, at: Moment) -> Result<Value, Problem> {
+    let mut command = command("CrearReserva", data);
+    command.prueba = prueba;
+    match vuelos::decide(&Case::first(&[], &command, at)) {
+        Decision::Commit { events, .. } => Ok(events[0].data["pago"].clone()),
+        Decision::Reject(problem) => Err(problem),
+        Decision::Already(_) => panic!("nothing was decided before"),
     }
-    .into()]);
+}
+
+#[test]
+fn the_price_is_the_systems_and_a_client_may_repeat_it() {
+    let price = json!({"monto": "479.56", "monto_vat": "91.12", "moneda": "USD", "medio": "tok_x"});
+    for same in [
+        json!({"medio": "tok_x"}),
+        json!({"medio": "tok_x", "monto": "479.560"}),
+        json!({"medio": "tok_x", "moneda": "USD"}),
+        price.clone(),
+    ] {
+        assert_eq!(
+            decided(paid(same.clone()), false, now()),
+            Ok(price.clone()),
+            "{same}"
+        );
+    }
+    for (pago, wrong) in [
+        (json!({"monto": "0.01"}), vec!["pago.monto"]),
+        (
+            json!({"monto": "1", "moneda": "VND"}),
+            vec!["pago.monto", "pago.moneda"],
+        ),
+        (
+            json!({"monto": "999999999999.99", "monto_vat": "0", "moneda": "EUR"}),
+            vec!["pago.monto", "pago.monto_vat", "pago.moneda"],
+        ),
+    ] {
+        let mut pago = pago;
+        pago["medio"] = json!("tok_x");
+        let problem = decided(paid(pago.clone()), false, now()).unwrap_err();
+        assert!(problem.is(kinds::PRICE), "{pago}");
+        let fields: Vec<_> = problem.errores.iter().map(|one| &*one.campo).collect();
+        assert_eq!(fields, wrong);
+        let told = ["479.56", "91.12", "USD"];
+        assert!(
+            problem
+                .errores
+                .iter()
+                .all(|one| told.iter().any(|price| one.detalle.ends_with(price)))
+        );
+    }
+}
+
+#[test]
+fn only_a_command_of_a_test_sets_the_price() {
+    let pago = json!({"monto": "7", "monto_vat": "0", "moneda": "EUR", "medio": "tok_rechazada"});
+    assert!(decided(paid(pago.clone()), false, now()).is_err());
+    let set =
+        json!({"monto": "7.00", "monto_vat": "0.00", "moneda": "EUR", "medio": "tok_rechazada"});
+    assert_eq!(decided(paid(pago), true, now()), Ok(set));
+    let only = json!({"monto": "7", "medio": "tok_x"});
+    let set = json!({"monto": "7", "monto_vat": "91.12", "moneda": "USD", "medio": "tok_x"});
+    assert_eq!(decided(paid(only), true, now()), Ok(set));
+}
+
+#[test]
+fn a_quote_decides_the_price_until_it_ends() {
+    let mut data = sample();
+    let cheaper = crate::cotizacion::cheaper(&data, now());
+    data["cotizacion"] = json!(cheaper);
+    let price = json!({"monto": "1.00", "monto_vat": "0.19", "moneda": "USD", "medio": "tok_visa"});
+    assert_eq!(decided(data.clone(), false, now()), Ok(price));
+    data["pago"] = json!({"medio": "tok_visa", "monto": "479.56"});
+    assert!(
+        decided(data.clone(), false, now())
+            .unwrap_err()
+            .is(kinds::PRICE)
+    );
+    data["pago"] = Value::Null;
+    let later = Moment::from(now().timestamp() + vuelos::cotizacion::VALIDITY);
+    let over = decided(data.clone(), false, later).unwrap_err();
+    assert_eq!(over.errores[0].regla, "cotizacion-vencida");
+    data["cotizacion"] = json!("abc");
+    assert_eq!(
+        decided(data, false, now()).unwrap_err().errores[0].regla,
+        "cotizacion"
+    );
 }
 
 #[test]
