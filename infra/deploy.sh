@@ -170,7 +170,7 @@ drop() { # drop LABEL command…: runs the command, which deletes one resource; 
 }
 
 # The tables that outlive the stack, by the template's DeletionPolicy.
-kept_tables=(streams parked sagas seats ledger reactions notices)
+kept_tables=(streams parked sagas seats ledger secrets reactions notices)
 
 if [ -n "$teardown" ]; then
   settle

@@ -119,6 +119,7 @@ impl Stack<'_> {
             ("ALPES_PARKED_TABLE", output("ParkedTable")?),
             ("ALPES_SAGAS_TABLE", output("SagasTable")?),
             ("ALPES_SEATS_TABLE", output("SeatsTable")?),
+            ("ALPES_SECRETS_TABLE", output("SecretsTable")?),
             ("ALPES_LEDGER_TABLE", output("LedgerTable")?),
             ("ALPES_REACTIONS_TABLE", output("ReactionsTable")?),
             ("ALPES_NOTICES_TABLE", output("NoticesTable")?),

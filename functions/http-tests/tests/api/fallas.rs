@@ -63,6 +63,33 @@ fn a_fault_can_be_of_one_reservation_alone() {
     assert_eq!(block_on(take).unwrap(), Some(FaultMode::Silence));
 }
 
+/// A test sets a fault for a reservation before it exists, and only the system knows the reservation's id.
+#[test]
+fn a_fault_can_be_of_the_reservation_that_a_key_will_make() {
+    let fixture = fixture();
+    let mut body = falla("pagos", "PagarReserva", "silencio", &json!(1));
+    body["clave"] = json!("pedido-1001");
+    let told = fixture.prueba("fallas", &body).accepted();
+    let again = fixture.prueba("fallas", &body).accepted();
+    assert_eq!(told, again);
+    body["clave"] = json!("pedido-1002");
+    let other = fixture.prueba("fallas", &body).accepted();
+    assert_ne!(told["id_reserva"], other["id_reserva"]);
+    let id = serde_json::from_value(told["id_reserva"].clone()).unwrap();
+    assert_eq!(take(&fixture, PAGOS, "PagarReserva"), None);
+    let take = fixture.faults.take(PAGOS, "PagarReserva", id, None);
+    assert_eq!(block_on(take).unwrap(), Some(FaultMode::Silence));
+
+    body["id_reserva"] = json!(fixture.fresh());
+    assert_eq!(fixture.prueba("fallas", &body).errores(), ["clave: opcion"]);
+    body["id_reserva"] = Value::Null;
+    body["clave"] = json!("a,b");
+    assert_eq!(
+        fixture.prueba("fallas", &body).errores(),
+        ["clave: formato"]
+    );
+}
+
 #[test]
 fn a_bad_body_is_refused_and_sets_nothing() {
     let fixture = fixture();

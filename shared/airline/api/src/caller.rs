@@ -14,6 +14,7 @@ use alpes_ports::{Clock, Platform};
 use events::{MAX_ACTOR, kinds, vuelos::is_client};
 use lambda_http::{Request, RequestExt, request::RequestContext};
 use serde_json::Value;
+use tracing::Span;
 
 use crate::Header;
 
@@ -76,14 +77,19 @@ impl Callers {
     /// A 401 [`Problem`] if the caller is not known or their token has expired, and a 400 one for a malformed header of
     /// an open API.
     pub fn caller(&self, request: &Request, clock: &dyn Clock) -> Result<Caller, Problem> {
-        match &self.access {
-            Access::Open => named(request),
-            Access::Signed { operators } => signed(request, operators).ok_or_else(unknown),
+        let caller = match &self.access {
+            Access::Open => named(request)?,
+            Access::Signed { operators } => signed(request, operators).ok_or_else(unknown)?,
             Access::Token => {
                 let now = clock.now().as_second();
-                with_token(request, now).ok_or_else(unknown)
+                with_token(request, now).ok_or_else(unknown)?
             }
+        };
+        if let Some(actor) = caller.actor() {
+            // The span is that of the request, so that each of its log lines names the caller.
+            Span::current().record("actor", actor);
         }
+        Ok(caller)
     }
 }
 

@@ -21,9 +21,10 @@ const ALWAYS: [(HeaderName, &str); 3] = [
     ),
 ];
 
-/// The request headers that a page may send: those that the functions read, and those of a signed request.
+/// The request headers that a page may send: those that the functions read, and those of a signed request. Only an open
+/// API reads the last two.
 const ASKED: &str = "Authorization, Content-Type, Idempotency-Key, traceparent, X-Amz-Content-Sha256, X-Amz-Date, \
-                     X-Amz-Security-Token";
+                     X-Amz-Security-Token, X-Cliente, X-Operador";
 /// The response headers that a page may read.
 const TOLD: &str = "Allow, Location, Retry-After, X-Correlacion";
 /// The time for which a browser may reuse the answer to a preflight request, in seconds.

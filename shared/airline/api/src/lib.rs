@@ -24,7 +24,7 @@ use lambda_http::{
     service_fn,
 };
 use serde::Serialize;
-use tracing::{Instrument, info, info_span};
+use tracing::{Instrument, field::Empty, info, info_span};
 
 pub use body::{MAX_BODY, json_body, optional_json_body};
 pub use caller::{Caller, Callers};
@@ -164,7 +164,7 @@ pub trait HttpApp: Send + Sync + 'static {
     fn handle(&self, request: &Request) -> impl Future<Output = Response<Body>> + Send;
 }
 
-/// Serves requests until the runtime ends the process, and logs one line for each request.
+/// Serves requests until the runtime ends the process, and logs one line for each request, with its caller.
 ///
 /// # Errors
 ///
@@ -175,7 +175,7 @@ pub async fn serve(app: impl HttpApp) -> Result<(), Error> {
         let app = app.clone();
         let method: Method = request.method().clone();
         let path = parse::hidden(request.raw_http_path());
-        let span = info_span!("request", %method, path);
+        let span = info_span!("request", %method, path, actor = Empty);
         let work = async move {
             let start = Instant::now();
             let response = app.handle(&request).await;
