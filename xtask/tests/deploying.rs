@@ -147,7 +147,11 @@ fn an_open_api_with_test_endpoints_is_refused_on_aws() {
     let stack = [EXISTS, "true", "0"];
     let deployed = deploy("open-tests", stack, &options);
     assert!(!deployed.succeeded);
-    assert!(deployed.told.contains("use --access iam"), "{}", deployed.told);
+    assert!(
+        deployed.told.contains("use --access iam"),
+        "{}",
+        deployed.told
+    );
     assert_eq!(deployed.calls, "", "nothing is touched");
     for (name, half) in [("open", access), ("tests", tests)] {
         let deployed = deploy(name, stack, half);

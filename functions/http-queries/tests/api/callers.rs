@@ -68,7 +68,9 @@ fn with_access(access: &str) -> Fixture {
 
 fn statuses(fixture: &Fixture, requests: &[Request]) -> Vec<u16> {
     let answers = requests.iter().map(|request| fixture.answer(request));
-    answers.map(|answer: Answer| answer.status.as_u16()).collect()
+    answers
+        .map(|answer: Answer| answer.status.as_u16())
+        .collect()
 }
 
 #[test]
