@@ -11,6 +11,7 @@ use crate::failure::Result;
 use crate::grants;
 use crate::local_runtime::{Life, free_port};
 use crate::npm;
+use crate::openapi;
 use crate::own_runtime::OwnRuntime;
 use crate::package::{Arch, Build, Built, cargo, for_local_runtime, package, tool_path};
 use crate::progress::{note, step};
@@ -155,7 +156,7 @@ fn infrastructure(workspace: &Workspace) -> Result<()> {
     step("template (cfn-lint)", || {
         run(command(workspace.tool("cfn-lint"), &[]).arg(workspace.path("infra/template.yaml")))
     })?;
-    state_machine(workspace)?;
+    from_npm(workspace)?;
     step("workflow (check-jsonschema)", || {
         let mut check = command(
             workspace.tool("check-jsonschema"),
@@ -186,21 +187,30 @@ fn simulation(workspace: &Workspace) -> Result<()> {
     })
 }
 
-/// The validator is written in JavaScript, so this step runs only where Node is installed.
-fn state_machine(workspace: &Workspace) -> Result<()> {
+/// Runs the checkers that are written in JavaScript. They need Node.
+fn from_npm(workspace: &Workspace) -> Result<()> {
     let node = npm::available();
     if node {
         npm::install(workspace)?;
     }
-    step("state machine (asl-validator)", || {
-        if node {
-            let validator = npm::tool(workspace, "asl-validator");
-            let mut check = command(validator, &["--json-path"]);
-            capture(check.arg(workspace.path("infra/saga-reserva.asl.json")))?;
-        } else {
+    let check = |name: &str, check: &dyn Fn() -> Result<()>| {
+        step(name, || {
+            if node {
+                return check();
+            }
             note("NOT CHECKED: there is no Node on this machine, or no npm");
-        }
-        Ok(())
+            Ok(())
+        })
+    };
+    check("state machine (asl-validator)", &|| {
+        let mut check = command(npm::tool(workspace, "asl-validator"), &["--json-path"]);
+        capture(check.arg(workspace.path("infra/saga-reserva.asl.json"))).map(drop)
+    })?;
+    check("description of the API (redocly)", &|| {
+        openapi::redocly(workspace)
+    })?;
+    check("description of the API (spectral)", &|| {
+        openapi::spectral(workspace)
     })
 }
 
@@ -233,6 +243,10 @@ fn end_to_end(workspace: &Workspace, all: bool) -> Result<()> {
         e2e_here(workspace, target, "end to end, on the local runtime")?;
         step("every permission is used, or explained", || {
             grants::all_accounted_for(workspace, runtime.endpoint, all)
+        })?;
+        // After the permissions have been looked at, since these requests may use others.
+        step("the API as described (schemathesis)", || {
+            openapi::schemathesis(workspace, target)
         })
     })?;
     documents(workspace)

@@ -20,6 +20,7 @@ mod log_line;
 mod log_service;
 mod logs;
 mod npm;
+mod openapi;
 mod ops;
 mod own_runtime;
 mod package;

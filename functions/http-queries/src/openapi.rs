@@ -6,7 +6,7 @@ use lambda_http::{
 };
 
 /// The base URL in the stored documents. It resolves to a URL with a slash at its end, to which a path cannot be joined.
-const STORED: &str = "\"url\": \"./\"";
+const STORED: &str = "\"url\": \".\"";
 /// The stage, with which the base URL of the gateway's own domain ends.
 const STAGE: &str = "v1";
 

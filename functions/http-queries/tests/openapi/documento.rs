@@ -45,7 +45,7 @@ pub(crate) fn documento() -> Value {
             "license": {"name": "MIT OR Apache-2.0", "identifier": "MIT OR Apache-2.0"},
         },
         // The function replaces this URL by that of the host that it was asked at.
-        "servers": [{"url": "./", "description": "La dirección de donde se leyó este documento."}],
+        "servers": [{"url": ".", "description": "La dirección de donde se leyó este documento."}],
         "security": [{}, {"cliente": []}, {"operador": []}, {"sigv4": []}],
         "tags": [
             {"name": "reservas", "description": "Crear reservas, consultarlas y cancelarlas."},

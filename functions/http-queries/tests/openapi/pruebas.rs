@@ -1,5 +1,6 @@
 //! The test endpoints.
 
+use events::{COMMANDS, CONTEXTS};
 use serde_json::{Value, json};
 
 use crate::documento::{CORRELATION, ID, accepted, answer, body, key, schema, taken, trace};
@@ -54,9 +55,10 @@ pub(crate) fn comando() -> Value {
     let sample =
         include_str!("../../../../shared/airline/events/samples/pagos/ReservaPagada.v1.json");
     let example = json!({"resultado": "eventos", "eventos": [of_a_test(sample)]});
+    let commands: Vec<_> = COMMANDS.iter().map(|known| known.name).collect();
     let description = "El participante lo cumplió: sus eventos, que ya están registrados.";
     json!({
-        "parameters": [contexto(), named("comando", "El comando, por ejemplo `PagarReserva`.", "PagarReserva")],
+        "parameters": [contexto(), named("comando", "El comando: uno de los de ese contexto.", &commands, "PagarReserva")],
         "post": {
             "operationId": "probarComando",
             "tags": ["pruebas"],
@@ -87,8 +89,10 @@ pub(crate) fn comando() -> Value {
 pub(crate) fn evento() -> Value {
     let sample =
         include_str!("../../../../shared/airline/events/samples/pagos/PagoFallido.v1.json");
+    let catalogue = events::catalogue();
+    let events: Vec<_> = catalogue.types().map(|known| known.name).collect();
     json!({
-        "parameters": [contexto(), named("evento", "El evento, por ejemplo `PagoFallido`.", "PagoFallido")],
+        "parameters": [contexto(), named("evento", "El evento: uno de los de ese contexto.", &events, "PagoFallido")],
         "post": {
             "operationId": "probarEvento",
             "tags": ["pruebas"],
@@ -140,20 +144,18 @@ fn of_a_test(sample: &str) -> Value {
 }
 
 fn contexto() -> Value {
-    named(
-        "contexto",
-        "El contexto: `vuelos`, `pagos` o `gds`.",
-        "pagos",
-    )
+    let contexts = CONTEXTS.map(|context| context.name);
+    named("contexto", "El contexto.", &contexts, "pagos")
 }
 
-fn named(name: &str, description: &str, example: &str) -> Value {
+/// A parameter in the path that is one of these names.
+fn named(name: &str, description: &str, names: &[&str], example: &str) -> Value {
     json!({
         "name": name,
         "in": "path",
         "required": true,
         "description": description,
-        "schema": {"type": "string"},
+        "schema": {"type": "string", "enum": names},
         "example": example,
     })
 }

@@ -158,8 +158,14 @@ impl<'a> Node<'a> {
         self.value.is_number()
     }
 
+    /// The value as a whole number that is not negative. A number such as 1.0 or -0 is whole too, as in JSON Schema.
     pub(crate) fn unsigned(self) -> Option<u64> {
-        self.value.as_u64()
+        let number = self.value.as_number()?;
+        number.as_u64().or_else(|| {
+            let text = number.to_string();
+            let whole: i64 = text.strip_suffix(".0")?.parse().ok()?;
+            u64::try_from(whole).ok()
+        })
     }
 
     /// The value as a text.
