@@ -173,7 +173,8 @@ fn of_gateway(answer: Value) -> Value {
 
 /// The responses of a query: the answer, these refusals, and the refusals of every query.
 pub(crate) fn found(answer: Value, more: &[(&str, &str)]) -> Value {
-    let mut responses = refusals(more);
+    let mut responses = refusals(&[("400", "EncabezadoInvalido")]);
+    responses.extend(refusals(more));
     responses.extend(refusals(&GATEWAY));
     responses.extend(refusals(&[
         ("500", "ErrorInterno"),
@@ -290,6 +291,11 @@ fn problemas() -> Value {
         "aeropuerto-desconocido",
         "No hay aeropuerto con el código IATA ZZZ",
     );
+    let caller = Violation::new(
+        "X-Cliente",
+        "formato",
+        "No puede venir junto con X-Operador",
+    );
     let limit = Violation::new("limite", "limite", "Debe ser un entero de 1 a 100");
     let unpaid = Violation::new(
         "id_cliente",
@@ -305,8 +311,13 @@ fn problemas() -> Value {
         ),
         (
             "ConsultaInvalida",
-            "Un parámetro no cumple las reglas, no se conoce o está repetido.",
+            "Un parámetro no cumple las reglas, no se conoce o está repetido, o quien pide se nombra mal en un encabezado.",
             Problem::of(kinds::INVALID).at(vec![limit]),
+        ),
+        (
+            "EncabezadoInvalido",
+            "Donde la API está abierta, `X-Cliente` o `X-Operador` no cumple las reglas, o vienen ambos.",
+            Problem::of(kinds::INVALID).at(vec![caller]),
         ),
         (
             "MetodoNoPermitido",

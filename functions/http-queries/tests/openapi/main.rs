@@ -26,7 +26,7 @@ use alpes_messages::Problem;
 use alpes_saga::Status;
 use api::ROUTES;
 use events::kinds;
-use http_testing::{Description, Operation, sample};
+use http_testing::{Description, Operation, ask, sample, with_header};
 use serde_json::{Value, json};
 use support::fixture;
 
@@ -265,7 +265,9 @@ fn every_query_is_routed_and_answers_as_described() {
                 queries = Status::ALL.map(by_state).to_vec();
             }
             queries.push((path.replace("{id}", &unknown), 404));
-            queries.push((format!("{path}?limite=0"), 400));
+            if description.operation(&operation)["parameters"].is_array() {
+                queries.push((format!("{path}?limite=0"), 400));
+            }
             for (query, status) in queries {
                 if description.response(&operation, status).is_none() {
                     continue;
@@ -275,11 +277,19 @@ fn every_query_is_routed_and_answers_as_described() {
                 description.assert_describes(&operation, &answer);
                 seen += 1;
             }
+            if description.response(&operation, 400).is_some() {
+                let path = path.replace("{id}", &known[0]);
+                let answer = fixture.answer(&with_header(ask("GET", &path), "X-Cliente", "a b"));
+                assert_eq!(answer.status, 400, "{path}: {}", answer.text);
+                description.assert_describes(&operation, &answer);
+                seen += 1;
+            }
         }
     }
     // The test sends these queries twice: 7 queries that do not concern sagas, one query for a saga of each of the 5
-    // statuses, one query for a list of sagas of each status, 3 queries with a missing id, and 4 faulty queries.
-    assert_eq!(seen, 2 * (7 + 5 + 5 + 3 + 4));
+    // statuses, one query for a list of sagas of each status, 3 queries with a missing id, 4 faulty queries, and 7
+    // queries of a caller whose header is malformed.
+    assert_eq!(seen, 2 * (7 + 5 + 5 + 3 + 4 + 7));
 }
 
 #[test]
