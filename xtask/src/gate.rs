@@ -243,8 +243,9 @@ fn end_to_end(workspace: &Workspace, all: bool) -> Result<()> {
         e2e_here(workspace, target, "end to end, on the local runtime")?;
         step("every permission is used, or explained", || {
             grants::all_accounted_for(workspace, runtime.endpoint, all)
-        })?;
-        // After the permissions have been looked at, since these requests may use others.
+        })
+    })?;
+    OwnRuntime::new("described", free_port()?, &built).run(workspace, |_, target| {
         step("the API as described (schemathesis)", || {
             openapi::schemathesis(workspace, target)
         })

@@ -72,7 +72,30 @@ fn lint(workspace: &Workspace, linter: impl Fn() -> Command) -> Result<()> {
     must_find(linter().arg(planted), &SAME_ID)
 }
 
-/// Sends requests to an API, good and bad ones, and compares the answers with the API's description.
+/// The seed of the requests. It is fixed, so that a change fails only by its own fault.
+const SEED: &str = "1";
+
+/// The runs of schemathesis: everything as anybody, then as a client, then the faults of participants, which would make
+/// the others fail.
+const RUNS: [&[&str]; 3] = [
+    &["--exclude-operation-id", "fallas"],
+    &[
+        "--exclude-operation-id",
+        "fallas",
+        "--phases",
+        "examples,fuzzing",
+        "--header",
+        "X-Cliente: cliente-42",
+    ],
+    &[
+        "--include-operation-id",
+        "fallas",
+        "--phases",
+        "examples,coverage,fuzzing",
+    ],
+];
+
+/// Sends requests to an API, good and bad ones, and compares the answers with the description that the API serves.
 pub fn schemathesis(workspace: &Workspace, target: &Target) -> Result<()> {
     let program = workspace.tool("schemathesis");
     if !program.is_file() {
@@ -80,25 +103,23 @@ pub fn schemathesis(workspace: &Workspace, target: &Target) -> Result<()> {
         return Ok(());
     }
     let api = target.get("ALPES_API_URL")?;
-    let run = |description: &OsStr| {
+    let run = |description: &OsStr, options: &[&str]| {
         let config = workspace.path("infra/schemathesis.toml");
         let mut run = command(&program, &["--config-file"]);
         run.arg(config).args(["--no-color", "run", "--seed", SEED]);
-        run.arg(description).args(["--url", api]);
+        run.arg(description).args(["--url", api]).args(options);
         // The program leaves files where it runs.
         run.current_dir(&target.folder);
         run
     };
     let served = format!("{api}/openapi.json");
-    must_pass(&mut run(served.as_ref()))?;
+    for options in RUNS {
+        must_pass(&mut run(served.as_ref(), options))?;
+    }
     let planted = plant(workspace, &OTHER_ANSWER)?;
-    let mut run = run(planted.as_ref());
-    run.args(["--include-operation-id", "salud"]);
-    must_find(&mut run, &OTHER_ANSWER)
+    let only = ["--include-operation-id", "salud", "--phases", "fuzzing"];
+    must_find(&mut run(planted.as_ref(), &only), &OTHER_ANSWER)
 }
-
-/// The seed of the requests. It is fixed, so that a change fails only by its own fault.
-const SEED: &str = "1";
 
 /// Writes a copy of the description with a mistake.
 fn plant(workspace: &Workspace, mistake: &Mistake) -> Result<PathBuf> {
