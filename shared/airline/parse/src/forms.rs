@@ -113,3 +113,29 @@ pub(crate) fn plain_decimal(text: &str) -> Option<Decimal> {
     let plain = digits(whole, 12) && fraction.is_none_or(|fraction| digits(fraction, 4));
     if plain { text.parse().ok() } else { None }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use crate::read;
+
+    #[test]
+    fn a_whole_number_is_one_by_its_value() {
+        for (text, expected) in [
+            ("481", Some(481)),
+            ("481.0", Some(481)),
+            ("1e2", Some(100)),
+            ("-0.0", Some(0)),
+            ("481.5", None),
+            ("-1.0", None),
+            ("1001.0", None),
+            ("1e300", None),
+            ("\"481\"", None),
+        ] {
+            let value: Value = serde_json::from_str(text).unwrap();
+            let found = read(&value, |node, violations| node.whole(0..=1_000, violations));
+            assert_eq!(found.ok(), expected, "{text}");
+        }
+    }
+}
