@@ -161,7 +161,9 @@ fn with_token(request: &Request, now: i64) -> Option<Caller> {
     }
 }
 
-fn is_name(text: &str) -> bool {
+/// True for a name that an operator may have: visible characters of ASCII, at most 256.
+#[must_use]
+pub fn is_name(text: &str) -> bool {
     (1..=LONGEST_NAME).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 

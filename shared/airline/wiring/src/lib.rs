@@ -22,7 +22,7 @@ use notices::{Announcer, NOTIFIER};
 use reserva_saga::{FunctionParticipants, ORCHESTRATOR, function_of, wire};
 
 /// The namespace of all metrics.
-const METRICS: &str = "AeroAlpes";
+pub const METRICS: &str = "AeroAlpes";
 
 /// A build of the system: the events that the build can decode, and the sagas that it can run.
 #[derive(Clone)]

@@ -5,6 +5,7 @@
 
 mod config;
 mod conflicts;
+mod documents;
 mod dynamodb;
 mod error;
 mod kinesis;
@@ -19,6 +20,7 @@ mod system;
 mod time;
 
 pub use config::{config, function_config};
+pub use documents::HttpsDocuments;
 pub use dynamodb::DynamoTables;
 pub use kinesis::{KinesisLog, KinesisReader};
 pub use lambda::LambdaFunctions;

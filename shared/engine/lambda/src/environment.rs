@@ -15,10 +15,12 @@
 use std::{collections::BTreeMap, env, io::Write, sync::Arc};
 
 use alpes_aws::{
-    DynamoTables, KinesisLog, KinesisReader, LambdaFunctions, S3Objects, SfnExecutions, SnsTopic,
+    DynamoTables, HttpsDocuments, KinesisLog, KinesisReader, LambdaFunctions, S3Objects,
+    SfnExecutions, SnsTopic,
 };
 use alpes_ports::{
-    Executions, Functions, Lines, Log, LogReader, Objects, Platform, Tables, Topic, World,
+    Documents, Executions, Functions, Lines, Log, LogReader, Objects, Platform, Tables, Topic,
+    World,
 };
 use thiserror::Error;
 
@@ -68,6 +70,12 @@ impl Environment {
     pub fn kinesis(&self) -> Result<Arc<KinesisReader>, StartError> {
         let stream = required(EVENTS_STREAM)?;
         Ok(Arc::new(KinesisReader::new(&self.config, stream)))
+    }
+
+    /// The documents on the web. No connection is made yet.
+    #[must_use]
+    pub fn documents(&self) -> Arc<dyn Documents> {
+        Arc::new(HttpsDocuments::new())
     }
 
     fn bucket(&self, variable: &'static str) -> Result<Arc<dyn Objects>, StartError> {

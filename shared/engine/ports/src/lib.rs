@@ -12,10 +12,12 @@
 //! | [`Functions`] | Lambda | `twins::MemoryFunctions` |
 //! | [`Executions`] | Step Functions | `twins::MemoryExecutions` |
 //! | [`Topic`] | SNS | `twins::MemoryTopic` |
+//! | [`Documents`] | HTTPS | in the tests of `alpes-tokens` |
 //! | [`Clock`], [`Ids`], [`Randomness`], [`Tasks`] | the operating system, tokio | `twins::world` |
 
 #![deny(missing_docs)]
 
+mod documents;
 pub mod due;
 mod executions;
 mod functions;
@@ -26,6 +28,7 @@ mod tables;
 mod topic;
 mod world;
 
+pub use documents::Documents;
 pub use executions::{Ending, ExecutionError, Executions, Happened, HistoryEvent, Progress};
 pub use functions::{CallError, FunctionName, Functions};
 pub use log::{Log, LogBatch, LogError, LogReader, LogRecord, NewRecord, Position, SequenceNumber};

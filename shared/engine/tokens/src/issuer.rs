@@ -2,21 +2,10 @@
 
 use std::sync::Arc;
 
-use async_trait::async_trait;
+use alpes_ports::Documents;
 use serde::Deserialize;
 
 use crate::keys::{KeySet, KeysError};
-
-/// Reads documents on the web.
-#[async_trait]
-pub trait Documents: Send + Sync {
-    /// The document at this URL, from an answer 200. An implementation bounds its size and the time.
-    ///
-    /// # Errors
-    ///
-    /// A sentence about what failed.
-    async fn read(&self, url: &str) -> Result<Vec<u8>, String>;
-}
 
 /// An issuer, by the URL in its tokens (`iss`).
 pub struct Issuer {

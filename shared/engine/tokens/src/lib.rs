@@ -31,7 +31,7 @@ mod signing;
 
 pub use checker::{Checker, TokenError};
 pub use claims::{Accepted, Expected, SKEW};
-pub use issuer::{Documents, Issuer};
+pub use issuer::Issuer;
 pub use keys::{FixedKeys, KeySet, Keys, KeysError, Wanted};
 pub use published::{LONGEST_OUTAGE, PAUSE, PublishedKeys, REFRESH, RETRY};
 pub use signing::{Signer, SigningError};

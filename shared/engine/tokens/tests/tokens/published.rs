@@ -8,9 +8,10 @@ use std::{
     time::Duration,
 };
 
+use alpes_ports::Documents;
 use alpes_tokens::{
-    Checker, Documents, Issuer, KeysError, LONGEST_OUTAGE, PAUSE, PublishedKeys, REFRESH, RETRY,
-    Signer, TokenError,
+    Checker, Issuer, KeysError, LONGEST_OUTAGE, PAUSE, PublishedKeys, REFRESH, RETRY, Signer,
+    TokenError,
 };
 use async_trait::async_trait;
 use futures::{
