@@ -159,6 +159,14 @@ impl Stack<'_> {
         if let Some(machine) = found("StateMachine") {
             variables.push(("ALPES_STATE_MACHINE".into(), machine.to_owned()));
         }
+        // With access by tokens, a command can sign tokens of the run's own.
+        for (name, output) in [
+            ("ALPES_EMISOR", found("TokenIssuer")),
+            ("ALPES_AUDIENCIA", found("TokenAudience")),
+            ("ALPES_ALCANCE_OPERADOR", found("OperatorScope")),
+        ] {
+            variables.extend(output.map(|value| (name.to_owned(), value.to_owned())));
+        }
         Ok(variables)
     }
 }

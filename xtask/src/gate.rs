@@ -250,7 +250,31 @@ fn end_to_end(workspace: &Workspace, all: bool) -> Result<()> {
             openapi::schemathesis(workspace, target)
         })
     })?;
+    callers(workspace, &built)?;
     documents(workspace)
+}
+
+/// Runs every route of the API with the tokens of every kind of caller, on a runtime of its own. The test plays the issuer
+/// of the tokens, on a port that the runtime is told.
+fn callers(workspace: &Workspace, built: &Built) -> Result<()> {
+    let issuer = format!("http://127.0.0.1:{}", free_port()?);
+    let parameters = [
+        "Acceso=jwt".to_owned(),
+        format!("Emisor={issuer}"),
+        "Audiencia=reservas".to_owned(),
+    ];
+    let own = OwnRuntime {
+        parameters: &parameters,
+        ..OwnRuntime::new("callers", free_port()?, built)
+    };
+    own.run(workspace, |_, target| {
+        step("every route by every caller, with tokens", || {
+            run(
+                tests(workspace, &["callers"], &["--ignored", "--nocapture"])
+                    .envs(target.variables.iter().cloned()),
+            )
+        })
+    })
 }
 
 /// Runs the test that kills its local runtime and starts it again, many times. The test gets the runtime's command line.

@@ -80,6 +80,8 @@ pub struct Runtime<'a> {
     pub chaos: Option<&'a str>,
     /// Whose quotas the runtime enforces, if any: `aws`.
     pub quotas: Option<&'a str>,
+    /// Parameters of the template, each as `NAME=VALUE`, in place of [`PARAMETERS`].
+    pub parameters: &'a [String],
 }
 
 impl Runtime<'_> {
@@ -166,7 +168,12 @@ impl Runtime<'_> {
         program.arg("--artifacts").arg(&self.built.functions);
         program.arg("--data").arg(self.data);
         program.args(["--port", &self.endpoint.port.to_string()]);
-        for parameter in PARAMETERS {
+        let name = |pair: &str| pair.split('=').next().map(str::to_owned);
+        let others = PARAMETERS.into_iter().filter(|pair| {
+            let replaced = |own: &String| name(own) == name(pair);
+            !self.parameters.iter().any(replaced)
+        });
+        for parameter in others.chain(self.parameters.iter().map(String::as_str)) {
             program.args(["--parameter", parameter]);
         }
         if let Some(seed) = self.chaos {

@@ -6,6 +6,7 @@
 #[macro_use]
 extern crate command_line;
 
+mod access;
 mod bench;
 mod chaos;
 mod demo;

@@ -19,6 +19,8 @@ pub struct OwnRuntime<'a> {
     pub template: Option<&'a Path>,
     /// The seed of chaos, if the runtime is to be unkind.
     pub chaos: Option<&'a str>,
+    /// Parameters of the template that differ from those of every local runtime, each as `NAME=VALUE`.
+    pub parameters: &'a [String],
 }
 
 impl<'a> OwnRuntime<'a> {
@@ -30,6 +32,7 @@ impl<'a> OwnRuntime<'a> {
             built,
             template: None,
             chaos: None,
+            parameters: &[],
         }
     }
 
@@ -51,6 +54,7 @@ impl<'a> OwnRuntime<'a> {
             template: self.template,
             chaos: self.chaos,
             quotas: None,
+            parameters: self.parameters,
         };
         let stack = Stack {
             endpoint: &endpoint,

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use command_line::Words;
 
+use crate::access;
 use crate::deploy::{Deployment, Stack};
 use crate::failure::{Explain, Result, fail, wrong};
 use crate::local_runtime::{self, Life, Runtime};
@@ -94,14 +95,25 @@ pub fn up(workspace: &Workspace, words: &Words) -> Result<Target> {
 
 /// Starts the local runtime, which deploys the template, or has a running one deploy what has changed.
 fn local_up(workspace: &Workspace, stack: &Stack<'_>, words: &Words) -> Result<Target> {
+    let built = for_local_runtime(workspace, &workspace.functions()?)?;
+    // The command demo has no such option: its API is open.
+    let access = words.command.option("--access");
+    let access = access.and_then(|_| words.value("--access"));
+    let parameters = match access {
+        Some(access) if local_runtime::running_pid(stack.folder)?.is_none() => {
+            access::parameters(workspace, access, stack.folder)?
+        }
+        _ => vec![],
+    };
     let runtime = Runtime {
         endpoint: stack.endpoint,
         folder: stack.folder,
-        built: &for_local_runtime(workspace, &workspace.functions()?)?,
+        built: &built,
         data: &data_folder(workspace, stack.endpoint),
         template: None,
         chaos: words.value("--chaos"),
         quotas: words.value("--quotas"),
+        parameters: &parameters,
     };
     runtime.start(workspace, Life::Background)?;
     stack.target(&runtime.outputs()?)

@@ -372,12 +372,30 @@ one that the bank declines, and one that is paid and finds no seat. The runtime 
         runner: Runner::Xtask,
         about: "start the local runtime, or LocalStack, and deploy to it",
         arguments: &[],
-        options: &[OF_UP],
-        rules: RULES_OF_UP,
+        options: &[
+            OF_UP,
+            &[option(
+                "--access",
+                "",
+                Check::OneOf(&["abierto", "iam", "jwt"]),
+                "how the API knows its callers; with jwt by tokens of the run's own, see token",
+                "abierto",
+            )],
+        ],
+        rules: &[
+            NOT_BOTH_RUNTIMES,
+            Rule::NotBoth("--on", "--endpoint"),
+            Rule::NotBoth("--access", "--endpoint"),
+            Rule::NotBoth("--access", "--on"),
+            Rule::NotBoth("--chaos", "--endpoint"),
+            Rule::NotBoth("--chaos", "--on"),
+            Rule::NotBoth("--quotas", "--endpoint"),
+            Rule::NotBoth("--quotas", "--on"),
+        ],
         details: "\
 The command prints the API's base URL. Commands use the runtime that was brought up last, unless --port N or --endpoint URL names
-another. If the local runtime is up already, the command only deploys to it, and the runtime keeps its data: to change --chaos or --quotas, take it
-down first.",
+another. If the local runtime is up already, the command only deploys to it, and the runtime keeps its data: to change --access, --chaos
+or --quotas, take it down first.",
         examples: &[
             "cargo xtask up --port 4570",
             "cargo xtask up --port 4570 --chaos 7",
@@ -417,6 +435,33 @@ down first.",
         rules: &[NOT_BOTH_RUNTIMES],
         details: "",
         examples: &["API=$(cargo xtask url)"],
+        takes: "",
+    },
+    Command {
+        name: "token",
+        group: BEGIN,
+        runner: Runner::Ops,
+        about: "print a token for the API of a runtime with --access jwt",
+        arguments: &[],
+        options: &[
+            ON_RUNTIME,
+            &[
+                option("--cliente", "ID", Check::Any, "a token of this client", ""),
+                option("--operador", "NAME", Check::Any, "a token of this operator", ""),
+                option("--minutes", "N", from(1), "how long the token is valid", "60"),
+                flag("--keys", "print the run's public keys instead, as the parameter Llaves has them"),
+            ],
+        ],
+        rules: &[
+            NOT_BOTH_RUNTIMES,
+            Rule::NotBoth("--cliente", "--operador"),
+            Rule::NotBoth("--keys", "--cliente"),
+            Rule::NotBoth("--keys", "--operador"),
+        ],
+        details: "\
+The key that signs is made with the run, in its folder under .local/run, and deleted with it, so a token is good for that run alone. The
+command prints the token alone: curl -H \"Authorization: Bearer $(cargo xtask token --cliente ana)\" …",
+        examples: &["cargo xtask token --cliente ana", "cargo xtask token --operador marta --minutes 5"],
         takes: "",
     },
     Command {

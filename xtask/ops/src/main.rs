@@ -11,6 +11,7 @@ mod retention;
 mod saga;
 mod tail;
 mod timeline;
+mod token;
 mod verify;
 
 use std::{
@@ -81,6 +82,9 @@ fn silent() -> Option<String> {
 type Deployed = Wiring<Environment>;
 
 async fn run(words: &Words) -> Outcome {
+    if words.command.name == "token" {
+        return token::run(words);
+    }
     let deployed = &Wiring::new(Environment::load().await);
     match words.command.name {
         "tail" => tail::run(deployed, words).await,

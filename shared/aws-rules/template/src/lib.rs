@@ -50,6 +50,7 @@ mod node;
 mod parameters;
 mod properties;
 mod read;
+mod rules;
 mod sam;
 mod scope;
 mod settings;

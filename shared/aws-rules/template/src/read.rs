@@ -18,7 +18,7 @@ use crate::{
 const SAM: &str = "AWS::Serverless-2016-10-31";
 
 /// The sections that a template may have.
-const SECTIONS: [&str; 10] = [
+const SECTIONS: [&str; 11] = [
     "AWSTemplateFormatVersion",
     "Conditions",
     "Description",
@@ -28,6 +28,7 @@ const SECTIONS: [&str; 10] = [
     "Outputs",
     "Parameters",
     "Resources",
+    "Rules",
     "Transform",
 ];
 
@@ -65,6 +66,7 @@ pub(crate) fn template(
         let section = At::root("Conditions", condition.line);
         scope.holds(&condition.key, &section.key(&condition.key, condition.line))?;
     }
+    rules::check(section(&root, "Rules")?, &scope)?;
     scope.resources = declared_resources(&root)?;
     let resources = resources(&scope)?;
     let outputs = outputs(section(&root, "Outputs")?, &scope)?;

@@ -135,7 +135,7 @@ impl Scope<'_> {
     }
 
     /// The value of a condition's definition.
-    fn condition(&self, node: &Node, at: &At<'_>) -> Result<bool, TemplateError> {
+    pub(crate) fn condition(&self, node: &Node, at: &At<'_>) -> Result<bool, TemplateError> {
         let at = &at.on(node.line);
         if let Some(named) = named_condition(node) {
             return self.holds(named, at);

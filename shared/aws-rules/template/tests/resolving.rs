@@ -208,7 +208,7 @@ fn circles_and_unknown_sections_are_refused() {
         refused(circle),
         "line 3: Conditions.B must be free of circles: condition A depends on itself"
     );
-    assert_eq!(refused("Rules: {}\n"), "line 1: Rules is not supported");
+    assert_eq!(refused("Hooks: {}\n"), "line 1: Hooks is not supported");
     assert_eq!(
         refused("Transform: [Mine]\n"),
         "line 1: Transform is not supported: the only macro is AWS::Serverless-2016-10-31"
@@ -373,4 +373,28 @@ Resources:
         told.collect::<std::collections::BTreeMap<_, _>>()
     };
     assert_eq!(of(&json.to_string()), of(yaml));
+}
+
+#[test]
+fn a_rule_whose_condition_holds_is_checked() {
+    let text = "\
+Parameters:
+  Access: { Type: String, Default: open }
+  Issuer: { Type: String, Default: '' }
+Rules:
+  TokensNeedAnIssuer:
+    RuleCondition: !Equals [!Ref Access, tokens]
+    Assertions:
+      - Assert: !Not [!Equals [!Ref Issuer, '']]
+        AssertDescription: give an Issuer
+Resources:
+  A: { Type: T }
+";
+    let read = |given: &[(&str, &str)]| Template::of(text, &Stack::new("shop"), given);
+    assert!(read(&[]).is_ok());
+    assert!(read(&[("Access", "tokens"), ("Issuer", "https://id.example")]).is_ok());
+    assert_eq!(
+        read(&[("Access", "tokens")]).unwrap_err().to_string(),
+        "line 8: Rules.TokensNeedAnIssuer.Assertions[0] must be true: give an Issuer"
+    );
 }
