@@ -80,6 +80,23 @@ impl Api {
         })
     }
 
+    /// Sends a request with an access token, if one is given. Methods that are only read with have no body.
+    pub fn call(&self, method: &str, path: &str, token: Option<&str>, body: &Value) -> Answer {
+        let url = format!("{}{path}", self.base);
+        insist(&url, Answer::is_final, || {
+            let request = http::Request::builder().method(method).uri(&url);
+            let request = match token {
+                Some(token) => request.header("Authorization", format!("Bearer {token}")),
+                None => request,
+            };
+            if ["GET", "HEAD", "OPTIONS", "DELETE"].contains(&method) {
+                return self.agent.run(request.body(()).unwrap());
+            }
+            let request = request.header("Content-Type", "application/json");
+            self.agent.run(request.body(body.to_string()).unwrap())
+        })
+    }
+
     /// Gets the target of an answer's `Location`.
     pub fn follow(&self, answer: &Answer) -> Answer {
         let location = answer.header("location").expect("a Location");
