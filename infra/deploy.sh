@@ -23,7 +23,8 @@ Where
   Region and credentials are those of the AWS CLI. An emulator gets us-east-1 and test/test where none are set.
 
 How (each has a default that fits --environment)
-  --access abierto|iam    access to the API                  (aws: iam, otherwise abierto)
+  --access abierto|iam|jwt   access to the API               (aws: iam, otherwise abierto)
+                          jwt needs --parameter Emisor=URL --parameter Audiencia=NAME: whose tokens, and for whom
   --arch x86_64|arm64     architecture of the functions      (default x86_64)
   --stream-mode ON_DEMAND|PROVISIONED   (aws: ON_DEMAND, otherwise PROVISIONED)
   --shards N              shards when PROVISIONED            (default 2)
@@ -110,6 +111,14 @@ case "$environment" in
 esac
 [ "$environment/$access/$tests" != aws/abierto/true ] ||
   misused "--access abierto and --tests true together let anyone on the internet make participants fail: use --access iam."
+if [ "$access" = jwt ]; then
+  for name in Emisor Audiencia; do
+    case " ${extra[*]-} " in
+      *" $name="[!\ ]*) ;;
+      *) misused "--access jwt needs --parameter $name=..., as the template's parameter $name says." ;;
+    esac
+  done
+fi
 [ "$environment" = aws ] && : "${archive_window:=60}" || : "${archive_window:=1}"
 [ "$environment" = aws ] && : "${step_functions:=false}" || : "${step_functions:=true}"
 if [ -n "$endpoint" ]; then
@@ -282,7 +291,14 @@ parameters=()
 for pair in "Entorno=$environment" "Acceso=$access" "Architecture=$arch" "LogLevel=$log_level" "StreamMode=$mode" \
   "ShardCount=$shards" "BatchWindowSeconds=$window" "ArchiveWindowSeconds=$archive_window" \
   "Pruebas=$tests" "StepFunctions=$step_functions" "FanOut=$fan_out" "MappingsSince=$since" ${extra[@]+"${extra[@]}"}; do
-  parameters+=("ParameterKey=${pair%%=*},ParameterValue=${pair#*=}")
+  # In the CLI's shorthand, commas and braces would end a value that is not quoted.
+  value="${pair#*=}"
+  case "$value" in *[,\'\"\{\}\[\]]*)
+    value="${value//\\/\\\\}"
+    value="'${value//\'/\\\'}'"
+    ;;
+  esac
+  parameters+=("ParameterKey=${pair%%=*},ParameterValue=$value")
 done
 
 request=(--stack-name "$stack" "${source[@]}" --parameters "${parameters[@]}"

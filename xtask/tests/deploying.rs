@@ -158,3 +158,31 @@ fn an_open_api_with_test_endpoints_is_refused_on_aws() {
         assert!(deployed.succeeded, "{}", deployed.told);
     }
 }
+
+#[test]
+fn access_by_tokens_needs_an_issuer_and_an_audience() {
+    let stack = [EXISTS, "true", "0"];
+    let issuer = ["--parameter", "Emisor=https://id.example"];
+    let audience = ["--parameter", "Audiencia=reservas"];
+    let access = ["--access", "jwt"];
+    for (name, options) in [
+        ("tokens-no-issuer", [access, audience].concat()),
+        ("tokens-no-audience", [access, issuer].concat()),
+        (
+            "tokens-empty",
+            [access, issuer, ["--parameter", "Audiencia="]].concat(),
+        ),
+    ] {
+        let deployed = deploy(name, stack, &options);
+        assert!(!deployed.succeeded && deployed.calls.is_empty(), "{name}");
+        assert!(deployed.told.contains("--access jwt needs --parameter"));
+    }
+    let keys = ["--parameter", r#"Llaves={"keys":[{"kid":"it's"}]}"#];
+    let all = [access, issuer, audience, keys].concat();
+    let deployed = deploy("tokens", stack, &all);
+    assert!(deployed.succeeded, "{}", deployed.told);
+    assert_eq!(deployed.parameter("Acceso"), "jwt");
+    // The AWS CLI's shorthand takes a value with commas and braces between apostrophes.
+    let keys = deployed.parameter("Llaves");
+    assert_eq!(keys, r#"'{"keys":[{"kid":"it\'s"}]}'"#);
+}

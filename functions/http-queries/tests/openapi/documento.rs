@@ -39,14 +39,14 @@ pub(crate) fn documento() -> Value {
                  responde 204. Los demás métodos se responden con 405, y `Allow` dice cuáles admite la ruta. Un cuerpo se envía con \
                  `Content-Type: application/json`, sin `charset` o con `utf-8`, y sin comprimir: con un `Content-Encoding` que no \
                  sea `identity` se responde 415 y `Accept-Encoding: identity`.\n\n\
-                 Según el despliegue, la API está abierta o pide solicitudes firmadas por AWS (Signature Version 4, \
-                 servicio `execute-api`). Un cliente ve y cancela sus propias reservas, y lo ajeno no existe para él. \
+                 Según el despliegue, la API está abierta, pide un token de acceso (`Authorization: Bearer`) o pide \
+                 solicitudes firmadas por AWS (Signature Version 4, servicio `execute-api`). Un cliente ve y cancela sus propias reservas, y lo ajeno no existe para él. \
                  Un operador ve todo, lee los reportes e interviene en las sagas.",
             "license": {"name": "MIT OR Apache-2.0", "identifier": "MIT OR Apache-2.0"},
         },
         // The function replaces this URL by that of the host that it was asked at.
         "servers": [{"url": ".", "description": "La dirección de donde se leyó este documento."}],
-        "security": [{}, {"cliente": []}, {"operador": []}, {"sigv4": []}],
+        "security": [{}, {"cliente": []}, {"operador": []}, {"token": []}, {"sigv4": []}],
         "tags": [
             {"name": "reservas", "description": "Crear reservas, consultarlas y cancelarlas."},
             {"name": "reportes", "description": "Cuántas reservas hay."},
@@ -104,6 +104,13 @@ pub(crate) fn documento() -> Value {
                     "name": "X-Operador",
                     "in": "header",
                     "description": "Donde la API está abierta: el nombre del operador que pide.",
+                },
+                "token": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "bearerFormat": "JWT",
+                    "description": "Donde se llama con tokens: un token de acceso del emisor que la instalación admite. Su `sub` \
+                                    es el cliente o, con el alcance de operador, el operador que pide.",
                 },
                 "sigv4": {
                     "type": "apiKey",
