@@ -124,4 +124,5 @@ fn every_route_answers_every_caller_as_it_must() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    fixture.stack.must_log("authorizer");
 }

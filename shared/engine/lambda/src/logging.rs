@@ -24,6 +24,7 @@ pub fn start() {
     let asked = std::env::var("RUST_LOG").unwrap_or_default();
     let _ = tracing_subscriber::registry()
         .with(filter(&asked))
+        .with(without_events())
         .with(logs)
         .try_init();
 }
@@ -61,6 +62,14 @@ fn filter(asked: &str) -> Targets {
     asked.parse().unwrap_or_else(|_| usual())
 }
 
+/// At the level trace the Lambda runtime logs each event as it is, and the events of an API have callers' tokens. So no
+/// setting makes it log them.
+fn without_events() -> Targets {
+    Targets::new()
+        .with_default(Level::TRACE)
+        .with_target("lambda_runtime", Level::DEBUG)
+}
+
 #[cfg(test)]
 mod tests {
     use std::{
@@ -87,6 +96,41 @@ mod tests {
             (&line["saga"], &line["message"]),
             (&"one".into(), &"said".into())
         );
+    }
+
+    #[test]
+    fn no_setting_logs_the_events_of_invocations() {
+        let written = Arc::new(Mutex::new(vec![]));
+        let to = written.clone();
+        let (world, _) = twins::world(1);
+        let logs = tracing_subscriber::registry()
+            .with(filter("trace,lambda_runtime::layers=trace"))
+            .with(without_events())
+            .with(lines(world.clock, move || Written(to.clone())));
+        tracing::subscriber::with_default(logs, || {
+            tracing::trace!(target: "lambda_runtime::layers::api_response", body = "eyJ", "raw event");
+            tracing::debug!(target: "lambda_runtime::layers::api_response", "debugged");
+            tracing::trace!(target: "alpes_event_store", "traced");
+        });
+        let text = String::from_utf8(written.lock().unwrap().clone()).unwrap();
+        assert!(!text.contains("eyJ"), "{text}");
+        assert!(
+            text.contains("debugged") && text.contains("traced"),
+            "{text}"
+        );
+    }
+
+    struct Written(Arc<Mutex<Vec<u8>>>);
+
+    impl std::io::Write for Written {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().unwrap().extend(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
     }
 
     #[test]
