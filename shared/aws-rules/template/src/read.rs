@@ -10,7 +10,7 @@ use crate::{
     node::{Data, Entry, Node},
     parameters,
     properties::Lines,
-    sam,
+    rules, sam,
     scope::{Declared, Scope, Trail},
 };
 
