@@ -47,6 +47,11 @@ async fn main() -> ExitCode {
     {
         return wrong(&why);
     }
+    if words.command.name == "token"
+        && let Err(why) = token::check(&words)
+    {
+        return wrong(&why);
+    }
     match run(&words).await {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,

@@ -38,23 +38,26 @@ pub(crate) fn run(words: &Words) -> Outcome {
     Ok(true)
 }
 
+/// Checks that the words name one caller whom the API accepts, unless they ask for the keys.
+pub(crate) fn check(words: &Words) -> Result<(), String> {
+    match (words.value("--cliente"), words.value("--operador")) {
+        (Some(id), _) if !events::vuelos::is_client(id) => Err(format!(
+            "--cliente takes 1 to 64 letters, digits, '.', '_' or '-', not '{id}'."
+        )),
+        (_, Some(name)) if !api::is_name(name) => Err(format!(
+            "--operador takes 1 to 256 visible characters of ASCII, not '{name}'."
+        )),
+        (None, None) if !words.flag("--keys") => {
+            Err("Whose token? Give --cliente ID or --operador NAME.".to_owned())
+        }
+        _ => Ok(()),
+    }
+}
+
 fn claims(words: &Words) -> Result<Value, Box<dyn Error>> {
-    let (subject, scope) = match (words.value("--cliente"), words.value("--operador")) {
-        (Some(id), None) if events::vuelos::is_client(id) => (id, String::new()),
-        (Some(id), None) => {
-            return Err(format!(
-                "a client's id has 1 to 64 letters, digits, '.', '_' or '-', not '{id}'"
-            )
-            .into());
-        }
-        (None, Some(name)) if api::is_name(name) => (name, variable("ALPES_ALCANCE_OPERADOR")?),
-        (None, Some(name)) => {
-            return Err(format!(
-                "an operator's name has visible characters of ASCII, not '{name}'"
-            )
-            .into());
-        }
-        _ => return Err("whose token? --cliente ID or --operador NAME".into()),
+    let (subject, scope) = match words.value("--operador") {
+        Some(name) => (name, variable("ALPES_ALCANCE_OPERADOR")?),
+        None => (words.value("--cliente").unwrap_or_default(), String::new()),
     };
     let now = Timestamp::now().as_second();
     let minutes = i64::try_from(words.number("--minutes").unwrap_or(MINUTES))?;

@@ -457,6 +457,7 @@ fn the_gateways_problems_are_those_of_the_catalogue() {
     let found: BTreeSet<String> = texts
         .map(|text| serde_json::from_str::<Value>(&text).unwrap().to_string())
         .collect();
-    let known = [kinds::NOT_FOUND, kinds::UNAVAILABLE].map(|kind| json!(Problem::of(kind)));
+    let known = [kinds::NOT_FOUND, kinds::UNAVAILABLE, kinds::UNKNOWN_CALLER]
+        .map(|kind| json!(Problem::of(kind)));
     assert_eq!(found, known.map(|problem| problem.to_string()).into());
 }

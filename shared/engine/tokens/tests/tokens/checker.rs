@@ -43,14 +43,14 @@ fn scopes_come_as_text_and_as_list() {
     let signer = ecdsa("ec");
     let checker = checker(&[signer.public().unwrap()]);
     for changes in [
-        json!({ "scope": "openid operador" }),
-        json!({ "scp": ["openid", "operador"] }),
-        json!({ "scope": "openid", "scp": "operador" }),
-        json!({ "scope": " openid  operador " }),
+        json!({ "scope": "openid operator" }),
+        json!({ "scp": ["openid", "operator"] }),
+        json!({ "scope": "openid", "scp": "operator" }),
+        json!({ "scope": " openid  operator " }),
     ] {
         let token = signer.sign(&with(&changes)).unwrap();
         let scopes = check(&checker, &token).unwrap().scopes;
-        assert_eq!(scopes, ["openid", "operador"], "{changes}");
+        assert_eq!(scopes, ["openid", "operator"], "{changes}");
     }
 }
 

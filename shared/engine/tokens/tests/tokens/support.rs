@@ -15,8 +15,8 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use twins::ManualClock;
 
-pub const ISSUER: &str = "https://id.example/tienda";
-pub const AUDIENCE: &str = "reservas";
+pub const ISSUER: &str = "https://id.example/shop";
+pub const AUDIENCE: &str = "shop";
 /// The second at which the tests' clocks begin.
 pub const NOW: i64 = 1_800_000_000;
 
