@@ -35,6 +35,10 @@ pub fn test(workspace: &Workspace, words: &Words) -> Result<()> {
         let built = for_local_runtime(workspace, &workspace.functions()?)?;
         return crash(workspace, &built);
     }
+    if words.flag("--callers") {
+        let built = for_local_runtime(workspace, &workspace.functions()?)?;
+        return callers(workspace, &built);
+    }
     if words.value("--chaos").is_some() {
         return chaos::of_words(workspace, words);
     }
