@@ -1,4 +1,4 @@
-//! An OpenID Connect issuer on this machine: it publishes keys.
+//! An `OpenID` Connect issuer on this machine: it publishes keys.
 
 use std::{
     env,

@@ -1,6 +1,6 @@
 //! The rules about the claims of a token whose signature is right.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 use serde_json::Number;
 
@@ -120,22 +120,9 @@ fn begun(time: Option<&Number>, now: i64) -> Result<(), ()> {
 
 /// The whole seconds of a `NumericDate`, which may have a fraction. `None` if it is no time that jiff knows.
 fn seconds(number: &Number) -> Option<i64> {
-    let seconds = match number.as_i64() {
-        Some(seconds) => seconds,
-        None => {
-            let seconds = number.as_f64()?.floor();
-            let known = Timestamp::MIN.as_second()..=Timestamp::MAX.as_second();
-            #[allow(
-                clippy::cast_possible_truncation,
-                clippy::cast_precision_loss,
-                reason = "the range is checked, and is far below 2^53"
-            )]
-            let seconds = (*known.start() as f64..=*known.end() as f64)
-                .contains(&seconds)
-                .then_some(seconds as i64)?;
-            seconds
-        }
-    };
+    let whole = || SignedDuration::try_from_secs_f64(number.as_f64()?.floor()).ok();
+    let seconds = number.as_i64();
+    let seconds = seconds.or_else(|| Some(whole()?.as_secs()))?;
     Timestamp::from_second(seconds).ok()?;
     Some(seconds)
 }

@@ -1,4 +1,4 @@
-//! An OpenID Connect issuer: how its keys are found (OpenID Connect Discovery 1.0).
+//! An `OpenID` Connect issuer: how its keys are found (`OpenID` Connect Discovery 1.0).
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! Checks the access tokens (JWT) of an OpenID Connect issuer.
+//! Checks the access tokens (JWT) of an `OpenID` Connect issuer.
 //!
 //! 1. Say which tokens are accepted: issuer, audience.
 //! 2. Give the keys: fixed ones, or those that the issuer publishes.
