@@ -92,34 +92,39 @@ pub(crate) fn documento() -> Value {
         "components": {
             "schemas": esquemas(),
             "responses": problemas(),
-            "securitySchemes": {
-                "cliente": {
-                    "type": "apiKey",
-                    "name": "X-Cliente",
-                    "in": "header",
-                    "description": "Donde la API está abierta: el id del cliente que pide.",
-                },
-                "operador": {
-                    "type": "apiKey",
-                    "name": "X-Operador",
-                    "in": "header",
-                    "description": "Donde la API está abierta: el nombre del operador que pide.",
-                },
-                "token": {
-                    "type": "http",
-                    "scheme": "bearer",
-                    "bearerFormat": "JWT",
-                    "description": "Donde se llama con tokens: un token de acceso del emisor que la instalación admite. Su `sub` \
-                                    es el cliente o, con el alcance de operador, el operador que pide.",
-                },
-                "sigv4": {
-                    "type": "apiKey",
-                    "name": "Authorization",
-                    "in": "header",
-                    "description": "Firma de AWS, Signature Version 4.",
-                    "x-amazon-apigateway-authtype": "awsSigv4",
-                },
-            },
+            "securitySchemes": seguridad(),
+        },
+    })
+}
+
+/// The ways in which callers become known.
+fn seguridad() -> Value {
+    json!({
+        "cliente": {
+            "type": "apiKey",
+            "name": "X-Cliente",
+            "in": "header",
+            "description": "Donde la API está abierta: el id del cliente que pide.",
+        },
+        "operador": {
+            "type": "apiKey",
+            "name": "X-Operador",
+            "in": "header",
+            "description": "Donde la API está abierta: el nombre del operador que pide.",
+        },
+        "token": {
+            "type": "http",
+            "scheme": "bearer",
+            "bearerFormat": "JWT",
+            "description": "Donde se llama con tokens: un token de acceso del emisor que la instalación admite. Su `sub` \
+                            es el cliente o, con el alcance de operador, el operador que pide.",
+        },
+        "sigv4": {
+            "type": "apiKey",
+            "name": "Authorization",
+            "in": "header",
+            "description": "Firma de AWS, Signature Version 4.",
+            "x-amazon-apigateway-authtype": "awsSigv4",
         },
     })
 }
