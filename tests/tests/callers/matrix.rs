@@ -55,6 +55,7 @@ impl Fixture {
         };
         let body = match path {
             "/vuelos/reserva" => at_its_own_time(sample()),
+            "/vuelos/cotizacion" => json!({ "itinerarios": sample()["itinerarios"] }),
             _ => json!({}),
         };
         let answer = self
