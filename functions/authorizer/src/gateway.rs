@@ -3,7 +3,6 @@
 //! <https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-lambda-authorizer-input.html>
 //! <https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-lambda-authorizer-output.html>
 
-use alpes_tokens::Accepted;
 use lambda_runtime::Diagnostic;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -55,16 +54,16 @@ struct Context {
 }
 
 impl Answer {
-    pub(crate) fn allow(methods: &str, rol: &'static str, accepted: Accepted) -> Self {
+    pub(crate) fn allow(methods: &str, rol: &'static str, name: String, expires: i64) -> Self {
         Self {
-            principal_id: accepted.subject,
+            principal_id: name,
             policy_document: json!({
                 "Version": "2012-10-17",
                 "Statement": [{ "Effect": "Allow", "Action": "execute-api:Invoke", "Resource": methods }],
             }),
             context: Context {
                 rol,
-                exp: accepted.expires.to_string(),
+                exp: expires.to_string(),
             },
         }
     }

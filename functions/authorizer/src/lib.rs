@@ -101,23 +101,19 @@ impl App {
                 return Err(Refused::WithoutKeys);
             }
         };
-        let rol = self.rol(&accepted)?;
-        Ok(Answer::allow(&stage, rol, accepted))
-    }
-
-    /// The role of the token's subject, whose name must be one that the functions accept.
-    fn rol(&self, accepted: &Accepted) -> Result<&'static str, Refused> {
         let Accepted {
-            subject, scopes, ..
+            subject,
+            scopes,
+            expires,
         } = accepted;
-        if scopes.contains(&self.scope) {
-            return api::is_name(subject)
-                .then_some("operador")
-                .ok_or_else(|| refused("sub is no name of an operator"));
+        if !scopes.contains(&self.scope) {
+            let id = api::client_id(&subject);
+            return Ok(Answer::allow(&stage, "cliente", id, expires));
         }
-        events::vuelos::is_client(subject)
-            .then_some("cliente")
-            .ok_or_else(|| refused("sub is no id of a client"))
+        if api::is_name(&subject) {
+            return Ok(Answer::allow(&stage, "operador", subject, expires));
+        }
+        Err(refused("sub is no name of an operator"))
     }
 }
 

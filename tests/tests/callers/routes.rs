@@ -75,9 +75,10 @@ pub fn expected(path: &str, method: &str) -> Expected {
     }
     match (path, method) {
         ("/health" | "/openapi.json", "GET" | "HEAD") => all(200),
-        ("/vuelos/cotizacion", "POST") => by(401, 200, 200, 200),
+        ("/vuelos/cotizacion", "POST") | ("/vuelos/reserva", "GET" | "HEAD") => {
+            by(401, 200, 200, 200)
+        }
         ("/vuelos/reserva", "POST") => by(401, 202, 202, 202),
-        ("/vuelos/reserva", "GET" | "HEAD") => by(401, 200, 200, 200),
         (
             "/vuelos/reserva/{id}" | "/vuelos/reserva/{id}/eventos" | "/sagas/{id}",
             "GET" | "HEAD",

@@ -9,11 +9,12 @@
 //! Only local runtimes are open. What belongs to another client does not exist for a client, so it is answered with 404
 //! and not with 403.
 
-use alpes_messages::{Problem, Violation};
+use alpes_messages::{Problem, Violation, letters};
 use alpes_ports::{Clock, Platform};
 use events::{MAX_ACTOR, kinds, vuelos::is_client};
 use lambda_http::{Request, RequestExt, request::RequestContext};
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 use tracing::Span;
 
 use crate::Header;
@@ -135,9 +136,20 @@ fn signed(request: &Request, operators: &[String]) -> Option<Caller> {
         return Some(Caller::Operador(arn.to_owned()));
     }
     // The unique id of the principal; of an assumed role, also the name of the session.
-    let id = context.identity.user.as_deref()?;
-    let id = id.replace(':', ".");
-    is_client(&id).then_some(Caller::Cliente(id))
+    let name = context.identity.user.as_deref()?;
+    Some(Caller::Cliente(client_id(&name.replace(':', "."))))
+}
+
+/// The `id_cliente` of the client with this name: the name itself, or letters that follow from it where the name cannot be
+/// an `id_cliente`. Some issuers' names have other characters, as `auth0|5f7c`, and some could be the number of a card.
+#[must_use]
+pub fn client_id(name: &str) -> String {
+    if is_client(name) && parse::hidden(name) == name {
+        return name.to_owned();
+    }
+    let digest = Sha256::digest(name);
+    let part = digest.get(..20).unwrap_or_default();
+    format!("sub.{}", letters(part))
 }
 
 /// The caller whom the authorizer has named. The gateway keeps the authorizer's answer for a while, so the token may have
@@ -217,6 +229,58 @@ impl Caller {
             Self::Anyone => None,
             Self::Cliente(id) => Some(format!("cliente:{id}")),
             Self::Operador(name) => Some(format!("operador:{name}")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_name_gives_an_id_of_a_client_and_different_names_different_ids() {
+        for same in [
+            "ana",
+            "6f0a6a57-6d0e-5c52-9c5e-0d5f5b3c2a11",
+            "AROA.session",
+        ] {
+            assert_eq!(client_id(same), same);
+        }
+        // Characters that no `id_cliente` has, the number of a card, and a long name.
+        let others = [
+            "auth0|5f7c",
+            "ana@x.example",
+            "4111111111111111",
+            &"a".repeat(65),
+        ];
+        let ids = others.map(client_id);
+        for id in &ids {
+            assert!(is_client(id) && parse::hidden(id) == *id, "{id}");
+        }
+        let different: std::collections::BTreeSet<_> = ids.iter().collect();
+        assert_eq!(different.len(), others.len());
+    }
+
+    #[test]
+    fn an_asterisk_in_a_pattern_stands_for_any_text() {
+        let arn = "arn:aws:sts::123456789012:assumed-role/operators/marta";
+        for pattern in [
+            arn,
+            "*",
+            "arn:*:assumed-role/operators/*",
+            "*marta",
+            "arn:*",
+        ] {
+            assert!(matches(pattern, arn), "{pattern}");
+        }
+        for pattern in [
+            "",
+            "arn",
+            "*/admins/*",
+            "arn:aws:sts::*:assumed-role/operators",
+            "*luis",
+        ] {
+            assert!(!matches(pattern, arn), "{pattern}");
         }
     }
 }

@@ -16,8 +16,7 @@
 use std::fmt::Write;
 
 use alpes_event_store::Signer;
-use alpes_messages::Problem;
-use alpes_messages::{Violation, hex};
+use alpes_messages::{Problem, Violation, hex, letters, of_letters};
 use events::{
     kinds,
     vuelos::{Itinerario, Precio, legs},
@@ -34,9 +33,6 @@ pub const VALIDITY: SignedDuration = SignedDuration::from_mins(15);
 /// The longest token of a quote, in characters.
 pub const MAX_COTIZACION: usize = 1024;
 
-/// The letters of a token, one for each half of a byte. A token has no digits, because a text with many digits may look
-/// like the number of a payment card, which the API refuses.
-const LETTERS: &[u8; 16] = b"abcdefghijklmnop";
 /// Between the content of a token and its signature.
 const SIGNATURE: char = '-';
 const SECONDS_OF_A_DAY: i64 = 86_400;
@@ -89,7 +85,8 @@ impl Cotizacion {
         issued.div_euclid(SECONDS_OF_A_DAY).to_string()
     }
 
-    /// The quote as text, signed with the key of [`Self::key_id`].
+    /// The quote as text without digits, because a text with many digits may look like the number of a payment card, which
+    /// the API refuses. It is signed with the key of [`Self::key_id`].
     #[must_use]
     pub fn token(&self, key: &Signer) -> String {
         // A quote has only texts and numbers, so it always has a JSON form.
@@ -106,11 +103,11 @@ impl Cotizacion {
     #[must_use]
     pub fn read(token: &str) -> Option<Token> {
         let (content, signature) = token.split_once(SIGNATURE)?;
-        let content = String::from_utf8(bytes(content)?).ok()?;
+        let content = String::from_utf8(of_letters(content)?).ok()?;
         Some(Token {
             cotizacion: serde_json::from_str(&content).ok()?,
             content,
-            signature: bytes(signature)?,
+            signature: of_letters(signature)?,
         })
     }
 
@@ -174,22 +171,4 @@ fn hash(itinerarios: &[Itinerario], passengers: usize) -> String {
         let _ = write!(text, "\n{from} {departs} {to} {arrives}");
     }
     hex(&Sha256::digest(text))
-}
-
-fn letters(bytes: &[u8]) -> String {
-    let halves = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
-    halves
-        .filter_map(|half| LETTERS.get(usize::from(half)).copied().map(char::from))
-        .collect()
-}
-
-fn bytes(letters: &str) -> Option<Vec<u8>> {
-    let half = |letter: u8| letter.checked_sub(b'a').filter(|half| *half < 16);
-    let pairs = letters.as_bytes().chunks(2);
-    pairs
-        .map(|pair| match pair {
-            [high, low] => Some(half(*high)? << 4 | half(*low)?),
-            _ => None,
-        })
-        .collect()
 }

@@ -83,7 +83,7 @@ mod reply;
 pub use catalogue::{Catalogue, DomainEvent, EventType, Lift, OlderEnvelope, read_data};
 pub use command::{Command, SagaMode};
 pub use event::{DecodeError, Event, NewEvent, Origin, undecodable};
-pub use hex::hex;
+pub use hex::{hex, letters, of_letters};
 pub use ids::{
     CommandId, Context, CorrelationId, EventId, InvalidStreamId, StreamId, SubjectId, Version,
 };
