@@ -10,6 +10,7 @@ mod book;
 mod cancellation;
 mod choreography;
 mod crash;
+mod crowds;
 mod deadline;
 mod engines;
 mod functions;
