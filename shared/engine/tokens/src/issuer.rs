@@ -63,5 +63,10 @@ impl Issuer {
 
 /// True if nobody between here and the server of this URL can change what it answers.
 fn is_private(url: &str) -> bool {
-    url.starts_with("https://") || url.starts_with("http://127.0.0.1:")
+    let Some(local) = url.strip_prefix("http://127.0.0.1:") else {
+        return url.starts_with("https://");
+    };
+    // Nothing but the port may follow: in `http://127.0.0.1:1@id.example` the host is another one.
+    let port = local.split('/').next().unwrap_or_default();
+    port.parse::<u16>().is_ok()
 }

@@ -245,5 +245,6 @@ fn an_issuer_that_is_another_or_speaks_in_the_open_gives_no_keys() {
     let error = |url: &str| Issuer::new(url, Arc::new(Web::default())).err();
     assert!(matches!(error("http://id.example"), Some(KeysError(_))));
     assert!(error("http://127.0.0.1.example:80").is_some());
+    assert!(error("http://127.0.0.1:80@id.example/").is_some());
     assert!(error("http://127.0.0.1:8080").is_none());
 }
