@@ -470,7 +470,7 @@ fn the_repositorys_template_is_read_whole() {
         plan.roles.len(),
         plan.log_groups.len(),
     ];
-    assert_eq!(counts, [1, 4, 9, 2, 1, 12, 7, 1, 1, 5, 13, 13]);
+    assert_eq!(counts, [1, 4, 10, 2, 1, 12, 7, 1, 1, 5, 13, 13]);
     let mut fanned = plan.stream_mappings.iter();
     assert_eq!(
         fanned

@@ -95,6 +95,10 @@ impl Scope<'_> {
                 let group = group.as_deref().unwrap_or("default");
                 stack.arn("scheduler", &format!("schedule/{group}/{name}"))
             }
+            "AWS::WAFv2::WebACL" => {
+                let id = stack.uuid(&of.id);
+                stack.arn("wafv2", &format!("regional/webacl/{name}/{id}"))
+            }
             "AWS::Lambda::Alias" | "AWS::Lambda::Version" => {
                 let function = self.property(of, "FunctionName")?.unwrap_or_default();
                 let qualifier = if of.kind.ends_with("Alias") {

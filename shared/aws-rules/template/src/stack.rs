@@ -82,7 +82,7 @@ impl Stack {
         digest.iter().take(length).filter_map(letter).collect()
     }
 
-    fn uuid(&self, id: &str) -> String {
+    pub(crate) fn uuid(&self, id: &str) -> String {
         let digest = self.digest(id);
         let half = digest.first_chunk().copied().map(u128::from_be_bytes);
         let hex = format!("{:032x}", half.unwrap_or_default());

@@ -20,7 +20,7 @@ use reserva_saga::{answer, command, current, fact};
 use saga_kit::{Play, Setting};
 use serde_json::{Value, json};
 use uuid::Uuid;
-use vuelos::{Reserva as Fold, Vuelos};
+use vuelos::{Reserva as Fold, Vuelos, crear_reserva::Viaje, tarifa};
 
 use crate::planted::Planted;
 
@@ -64,9 +64,18 @@ fn body(medio: &str) -> Value {
     });
     json!({
         "itinerarios": [{"odos": [{"segmentos": [{"legs": [leg]}]}]}],
-        "pago": {"monto": "100.00", "monto_vat": "19.00", "moneda": "USD", "medio": medio},
+        "pago": {"medio": medio},
         "pasajeros": vec![json!({"nombre": "Ana"}); PASSENGERS as usize],
     })
+}
+
+/// The price of the reservation that this body asks for, with its tax.
+fn total(body: &Value) -> f64 {
+    let viaje = json!({"itinerarios": body["itinerarios"], "pasajeros": body["pasajeros"]});
+    let viaje = Viaje::parse(&viaje).unwrap();
+    let price = tarifa::price(&viaje.itinerarios, viaje.passengers());
+    let total = price.monto.0 + price.monto_vat.0;
+    total.to_string().parse().unwrap()
 }
 
 /// The command of the step that is to fail, and the name of the step's participant.
@@ -212,9 +221,13 @@ impl Play for Reserva {
         let stands = saga.status == alpes_saga::Status::Completed;
         let ledger = simulador::ledger(&*setting.tables, &pagos::key(ID)).await;
         let charged = simulador::balance(&ledger.unwrap()).to_string();
-        let expected = if stands { "119.00" } else { "0" };
+        let expected = if stands {
+            total(&body(simulador::VISA))
+        } else {
+            0.0
+        };
         must(
-            charged.parse::<f64>() == expected.parse::<f64>(),
+            charged.parse() == Ok(expected),
             format!("{charged} is charged, not {expected}"),
         );
         let seats = inventory::read(&*setting.tables, &flight()).await.unwrap();

@@ -49,7 +49,10 @@ fn a_machine_that_takes_what_nobody_answered_for_as_not_done() {
         .replace("2 undo: RevertirPago", "1 undo: CancelarReserva")
         .into();
     let found = runs_by(&wrong, Kind::Mute).unwrap_err();
-    assert!(found.contains("119 is charged"), "{found}");
+    assert!(
+        found.ends_with("is charged") && !found.contains(" 0 of"),
+        "{found}"
+    );
 }
 
 #[test]

@@ -29,7 +29,7 @@ use serde_json::{Value, json};
 use simulation::{Dice, Faults, ProcessId, Scheduler, Step, VirtualTasks};
 use twins::{ManualClock, MemoryExecutions, MemoryLog, MemoryTables, SeededRandomness};
 use uuid::Uuid;
-use vuelos::Vuelos;
+use vuelos::{Vuelos, crear_reserva::Viaje, tarifa};
 
 use crate::participants::{Contexts, Lambda, Site};
 
@@ -87,6 +87,8 @@ pub struct Reservation {
     pub id: IdReserva,
     pub mode: SagaMode,
     pub flights: Vec<inventory::Vuelo>,
+    /// The price with its tax.
+    price: f64,
     /// True once the client has asked to cancel the reservation.
     pub cancelled: bool,
 }
@@ -182,9 +184,18 @@ fn body(booking: &Booking) -> Value {
     let legs: Vec<_> = legs.collect();
     json!({
         "itinerarios": [{"odos": [{"segmentos": [{"legs": legs}]}]}],
-        "pago": {"monto": "100.00", "monto_vat": "19.00", "moneda": "USD", "medio": booking.medio},
+        "pago": {"medio": booking.medio},
         "pasajeros": (0..PASSENGERS).map(|number| json!({"nombre": format!("Pasajero {number}")})).collect::<Vec<_>>(),
     })
+}
+
+/// The price of the reservation that this body asks for, with its tax.
+fn total(body: &Value) -> f64 {
+    let viaje = json!({"itinerarios": body["itinerarios"], "pasajeros": body["pasajeros"]});
+    let viaje = Viaje::parse(&viaje).unwrap();
+    let price = tarifa::price(&viaje.itinerarios, viaje.passengers());
+    let total = price.monto.0 + price.monto_vat.0;
+    total.to_string().parse().unwrap()
 }
 
 /// A flight from Bogotá to New York.
@@ -358,6 +369,7 @@ impl Sim {
         self.reservations.push(Reservation {
             id,
             mode,
+            price: total(&command.data),
             flights: booking
                 .flights
                 .iter()
@@ -794,8 +806,12 @@ impl Sim {
         let stands = saga.status == Status::Completed;
         let ledger = self.ledger(place);
         let charged: f64 = simulador::balance(&ledger).to_string().parse().unwrap();
-        if charged != if stands { 119.0 } else { 0.0 } {
-            return Err(format!("{:?}, and {charged} is charged", saga.status));
+        let price = self.reservations[place].price;
+        if charged != if stands { price } else { 0.0 } {
+            return Err(format!(
+                "{:?}, and {charged} of {price} is charged",
+                saga.status
+            ));
         }
         let moved_in = ledger.iter().filter(|moved| moved.tipo == Tipo::Cargo);
         if moved_in.count() > 1 {
