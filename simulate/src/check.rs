@@ -15,12 +15,13 @@ use gds::inventory::{self, Vuelo};
 use jiff::{SignedDuration, Timestamp, civil::Date};
 use pagos::simulador::{self, Tipo};
 
+use rust_decimal::Decimal;
 use serde::Deserialize;
 use serde_json::Value;
 use simulation::{uneven_times, uneven_times_in};
 use twins::{MemoryTables, Ports};
 use views::analitica;
-use vuelos::Reserva;
+use vuelos::{Reserva, tarifa};
 use wiring::Wiring;
 
 use crate::{
@@ -360,6 +361,15 @@ fn flights(found: &Found) -> Vec<(Vuelo, i64)> {
     .collect()
 }
 
+/// The price of a reservation with its tax, which is the fare of its journey, whatever its event says.
+fn price(found: &Found) -> Decimal {
+    let Some((_, Payload::ReservaCreada(made))) = found.history.first() else {
+        return Decimal::ZERO;
+    };
+    let price = tarifa::price(&made.itinerarios, made.pasajeros.len());
+    price.monto.0 + price.monto_vat.0
+}
+
 fn check_one(
     system: &System,
     found: &Found,
@@ -378,9 +388,10 @@ fn check_one(
     if charges.count() > 1 {
         return Err(format!("charged twice: {ledger:?}"));
     }
-    let balance = simulador::balance(&ledger).normalize().to_string();
-    if balance != if stands { "119" } else { "0" } {
-        return Err(format!("{}, and {balance} is charged", saga.status));
+    let (balance, price) = (simulador::balance(&ledger), price(found));
+    if balance != if stands { price } else { Decimal::ZERO } {
+        let status = saga.status;
+        return Err(format!("{status}, and {balance} of {price} is charged"));
     }
     let estado = Reserva::fold(&found.history).estado();
     let wanted = if stands {

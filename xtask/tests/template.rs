@@ -75,7 +75,7 @@ fn the_outputs_that_the_tool_reads_are_the_templates() {
 }
 
 /// The LocalStack services that each CloudFormation namespace needs.
-const SERVICES: [(&str, &[&str]); 11] = [
+const SERVICES: [(&str, &[&str]); 12] = [
     ("CloudWatch", &["cloudwatch"]),
     ("DynamoDB", &["dynamodb", "dynamodbstreams"]),
     ("Events", &["events"]),
@@ -87,6 +87,8 @@ const SERVICES: [(&str, &[&str]); 11] = [
     ("SNS", &["sns"]),
     ("Serverless", &["apigateway", "lambda", "iam", "events"]),
     ("StepFunctions", &["stepfunctions"]),
+    // Only where clients are throttled, which LocalStack's free edition cannot do.
+    ("WAFv2", &[]),
 ];
 
 /// The LocalStack services that are used by the template's resources, by the clients of functions and tests, and by the
