@@ -946,7 +946,10 @@ fn asked_by_hand() -> Map<String, Value> {
 fn of_one_context(context: Context) -> Value {
     let known = COMMANDS.iter().filter(|known| known.context == context);
     let commands: Vec<_> = known.map(|known| known.name).collect();
-    json!({"properties": {"contexto": {"const": context.name}, "comando": {"enum": commands}}})
+    json!({
+        "required": ["contexto", "comando"],
+        "properties": {"contexto": {"const": context.name}, "comando": {"enum": commands}},
+    })
 }
 
 /// The fields that identify a flight.
