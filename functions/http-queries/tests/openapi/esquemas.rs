@@ -920,6 +920,11 @@ fn asked_by_hand() -> Map<String, Value> {
             "veces": {"type": "integer", "minimum": 0, "maximum": 1_000},
         }),
     );
+    // A fault is for a reservation, for a key, or for all.
+    falla["not"] = json!({
+        "required": ["id_reserva", "clave"],
+        "properties": {"id_reserva": {"type": "string"}, "clave": {"type": "string"}},
+    });
     falla["oneOf"] = CONTEXTS.map(of_one_context).to_vec().into();
     let mut seats = vuelo();
     seats["sillas"] = json!({"type": "integer", "minimum": 0, "maximum": 1_000});

@@ -131,7 +131,7 @@ pub(crate) fn listar() -> Value {
             &schema("Lista"),
             &[("una", example)],
         ),
-        &[("400", "ConsultaInvalida")],
+        &[("400", "ConsultaInvalida"), ("404", "NoExiste")],
     );
     let [limite, siguiente] = page();
     let states = EstadoReserva::ALL.map(EstadoReserva::name);
@@ -152,7 +152,7 @@ pub(crate) fn listar() -> Value {
             {
                 "name": "id_cliente",
                 "in": "query",
-                "description": "Solo las de este cliente.",
+                "description": "Solo las de este cliente. Para un cliente, las de otro no existen: 404.",
                 "schema": {"type": "string", "pattern": "^[A-Za-z0-9._-]{1,64}$"},
             },
             limite,
