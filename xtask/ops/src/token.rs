@@ -45,7 +45,8 @@ pub(crate) fn check(words: &Words) -> Result<(), String> {
             "--cliente takes 1 to 64 letters, digits, '.', '_' or '-', not '{id}'."
         )),
         (_, Some(name)) if !api::is_name(name) => Err(format!(
-            "--operador takes 1 to 256 visible characters of ASCII, not '{name}'."
+            "--operador takes 1 to {} visible characters of ASCII, not '{name}'.",
+            api::MAX_NAME
         )),
         (None, None) if !words.flag("--keys") => {
             Err("Whose token? Give --cliente ID or --operador NAME.".to_owned())

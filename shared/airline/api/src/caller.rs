@@ -24,7 +24,7 @@ const CLIENT_HEADER: &str = "x-cliente";
 /// The header that names the operator who calls an open API.
 const OPERATOR_HEADER: &str = "x-operador";
 /// The longest name of an operator, in bytes.
-const LONGEST_NAME: usize = MAX_ACTOR - "operador:".len();
+pub const MAX_NAME: usize = MAX_ACTOR - "operador:".len();
 
 /// Who sends a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -173,10 +173,10 @@ fn with_token(request: &Request, now: i64) -> Option<Caller> {
     }
 }
 
-/// True for a name that an operator may have: visible characters of ASCII, at most 256.
+/// True for a name that an operator may have: visible characters of ASCII, at most [`MAX_NAME`].
 #[must_use]
 pub fn is_name(text: &str) -> bool {
-    (1..=LONGEST_NAME).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
+    (1..=MAX_NAME).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
 /// True if a pattern, in which `*` stands for any text, is of this text.

@@ -27,7 +27,7 @@ use serde::Serialize;
 use tracing::{Instrument, field::Empty, info, info_span};
 
 pub use body::{MAX_BODY, json_body, optional_json_body};
-pub use caller::{Caller, Callers, client_id, is_name};
+pub use caller::{Caller, Callers, MAX_NAME, client_id, is_name};
 pub use event::Event;
 pub use front::Front;
 pub use idempotency::{CREATION, CommandIds, MAX_KEY, is_key, reservation_of, with_key};
