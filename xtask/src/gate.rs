@@ -5,6 +5,7 @@ use std::process::Command;
 
 use command_line::Words;
 
+use crate::authorizer;
 use crate::chaos;
 use crate::deploy::{Deployment, Stack};
 use crate::failure::Result;
@@ -324,7 +325,10 @@ fn at_endpoint(workspace: &Workspace, endpoint: &Endpoint, build: Build) -> Resu
     let deployment = Deployment { stack, zips };
     let result = deployment.deploy(workspace).and_then(|target| {
         let name = format!("end to end, at {}", endpoint.url);
-        e2e(workspace, &target, &name, THREADS_ELSEWHERE)
+        e2e(workspace, &target, &name, THREADS_ELSEWHERE)?;
+        step("the authorizer, invoked by hand", || {
+            authorizer::invoked(workspace, &target, zips)
+        })
     });
     let removed = deployment.teardown(workspace);
     result?;

@@ -7,6 +7,7 @@
 extern crate command_line;
 
 mod access;
+mod authorizer;
 mod bench;
 mod chaos;
 mod demo;
