@@ -1,10 +1,12 @@
 //! Tests of quotes, of prices, and of the ids that follow from keys.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
+use alpes_ports::Tables;
 use http_testing::{SAMPLE, post, sample, with_header};
 use lambda_http::Request;
 use serde_json::{Value, json};
+use simulation::Faults;
 
 use crate::support::{Fixture, RESERVA, fixture};
 
@@ -136,4 +138,27 @@ fn a_key_belongs_to_its_caller_and_tells_no_id() {
     elsewhere.world.ids.fresh();
     let other = book(&elsewhere, "ana", "pedido-1001", &sample()).accepted();
     assert_ne!(other["id_reserva"], ids[0].as_str());
+}
+
+/// Keys and quotes cost one call: the first request of a process that needs the secret reads it.
+#[test]
+fn a_process_reads_the_secret_once() {
+    let calls = Faults::none();
+    let fixture = fixture();
+    let quoted = quoted(&fixture.post(COTIZACION, SAMPLE).ok()["cotizacion"]).to_string();
+    let tables: Arc<dyn Tables> = Arc::new(calls.tables(fixture.tables.clone()));
+    let other_process = fixture.with_tables(tables);
+    let count = |key: Option<&str>, body: &str| {
+        let before = calls.count();
+        let answer = match key {
+            Some(key) => other_process.post_with_key(RESERVA, key, body),
+            None => other_process.post(RESERVA, body),
+        };
+        assert_eq!(answer.status, 202, "{}", answer.text);
+        calls.count() - before
+    };
+    let plain = count(None, SAMPLE);
+    assert_eq!(count(Some("clave-1"), SAMPLE), plain + 1);
+    assert_eq!(count(Some("clave-2"), SAMPLE), plain);
+    assert_eq!(count(Some("clave-3"), &quoted), plain);
 }
