@@ -360,11 +360,20 @@ const FILTER_LOG_EVENTS: (&str, &str) = ("X-Amz-Target", "Logs_20140328.FilterLo
 impl Stack {
     /// Waits until the log of a function has an event. On AWS, nothing is asked, as in [`Self::invoke`].
     pub fn must_log(&self, function: &str) {
+        self.must_tell(function, "");
+    }
+
+    /// Waits until the log of a function has an event with this text. On AWS, nothing is asked.
+    pub fn must_tell(&self, function: &str, text: &str) {
         let Ok(endpoint) = env::var("AWS_ENDPOINT_URL") else {
             return;
         };
         let group = format!("/aws/lambda/{}-{function}", setting("ALPES_STACK"));
-        let question = json!({ "logGroupName": group, "limit": 1 }).to_string();
+        let mut question = json!({ "logGroupName": group, "limit": 1 });
+        if !text.is_empty() {
+            question["filterPattern"] = json!(format!("\"{text}\""));
+        }
+        let question = question.to_string();
         // An emulator reads the service from this header, and checks no signature.
         let signed = format!(
             "AWS4-HMAC-SHA256 Credential={}/20260101/{}/logs/aws4_request, SignedHeaders=host, Signature=none",
@@ -376,7 +385,7 @@ impl Stack {
             ("Authorization", &signed),
             FILTER_LOG_EVENTS,
         ];
-        eventually(&format!("an event in {group}"), || {
+        eventually(&format!("{text} in {group}"), || {
             let answer = self.api.post(&endpoint, question.as_bytes(), &headers);
             let found = answer.expect(200);
             found["events"]

@@ -126,4 +126,12 @@ fn every_route_answers_every_caller_as_it_must() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     fixture.stack.must_log("authorizer");
+    // Each line of a request's log names its caller.
+    for (function, actor) in [
+        ("http-commands", "cliente:ana"),
+        ("http-queries", "operador:marta@aeroalpes.example"),
+        ("http-tests", "operador:marta@aeroalpes.example"),
+    ] {
+        fixture.stack.must_tell(function, actor);
+    }
 }
