@@ -330,6 +330,12 @@ impl Stack {
         })
     }
 
+    /// True if the stack serves many requests at once. LocalStack answers about a hundred calls a second, so functions of
+    /// a crowd exceed their timeouts.
+    pub fn serves_crowds(&self) -> bool {
+        setting("ALPES_ENVIRONMENT") != "localstack"
+    }
+
     /// True if the stack is on a local runtime with chaos, where deliveries are repeated on purpose. Elsewhere they are
     /// repeated so rarely that the tests ask for none.
     pub fn is_unkind(&self) -> bool {

@@ -22,8 +22,9 @@ const ONE: u64 = 1;
 const SOME: u64 = 3;
 
 /// Sizes of the largest tests. Under chaos each reservation takes long, and many seeds find more than many reservations.
-const SIZES: [(&str, &str); 6] = [
+const SIZES: [(&str, &str); 7] = [
     ("ALPES_E2E_ANALITICA", "30"),
+    ("ALPES_E2E_CROWD", "10"),
     ("ALPES_E2E_KILL", "30"),
     ("ALPES_E2E_MIXED", "20"),
     ("ALPES_E2E_RACE", "10"),

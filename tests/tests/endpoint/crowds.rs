@@ -1,8 +1,8 @@
 //! Many at once want the same seats, or cancel one reservation, in each of the three ways in which a saga runs.
 
 use e2e::{
-    Booked, Outcome, Stack, at_its_own_time, by_choreography, by_step_functions, flights, sample,
-    side_by_side,
+    Booked, Outcome, Stack, amount, at_its_own_time, by_choreography, by_step_functions, flights,
+    sample, side_by_side,
 };
 use serde_json::{Value, json};
 
@@ -12,6 +12,11 @@ use crate::choreography::undone;
 const WAYS: [fn(Value) -> Value; 3] = [|body| body, by_choreography, by_step_functions];
 /// How many requests are sent at once.
 const AT_ONCE: usize = 12;
+
+/// How many want the seats of one flight. Twice as many are cancelled, and three times as often one is disturbed.
+fn crowd() -> usize {
+    amount("ALPES_E2E_CROWD", 30)
+}
 
 /// Cancels, and resumes as an operator would, and returns the status.
 fn disturb(stack: &Stack, booked: Booked, number: usize) -> u16 {
@@ -36,6 +41,10 @@ fn assert_undone(outcome: Outcome) {
 #[test]
 fn a_hundred_cancel_and_resume_one_reservation_and_it_is_undone_once() {
     let stack = Stack::from_env();
+    if !stack.serves_crowds() {
+        println!("not run: this runtime answers too few at once");
+        return;
+    }
     for way in WAYS {
         let body = way(at_its_own_time(sample()));
         let booked = stack.booked(&body);
@@ -43,7 +52,7 @@ fn a_hundred_cancel_and_resume_one_reservation_and_it_is_undone_once() {
             // An execution cannot be stopped half-way, so it is cancelled when it has ended.
             stack.outcome(booked);
         }
-        let numbers: Vec<_> = (0..100).collect();
+        let numbers: Vec<_> = (0..3 * crowd() + 10).collect();
         let told = side_by_side(AT_ONCE, &numbers, |number| disturb(&stack, booked, *number));
         let known = |status: &u16| [202, 409].contains(status) || stack.is_unkind();
         assert!(told.iter().all(known), "{told:?}");
@@ -56,8 +65,13 @@ fn a_hundred_cancel_and_resume_one_reservation_and_it_is_undone_once() {
 #[test]
 fn of_sixty_that_are_cancelled_while_they_are_approved_each_is_one_or_the_other() {
     let stack = Stack::from_env();
+    if !stack.serves_crowds() {
+        println!("not run: this runtime answers too few at once");
+        return;
+    }
     for way in WAYS {
-        let bodies: Vec<_> = (0..60).map(|_| way(at_its_own_time(sample()))).collect();
+        let bodies = (0..2 * crowd()).map(|_| way(at_its_own_time(sample())));
+        let bodies: Vec<_> = bodies.collect();
         let made = side_by_side(AT_ONCE, &bodies, |body| {
             let booked = stack.booked(body);
             let answer = stack.api.cancel(booked.id, &json!({}));
@@ -87,11 +101,15 @@ fn of_sixty_that_are_cancelled_while_they_are_approved_each_is_one_or_the_other(
 #[test]
 fn of_thirty_who_want_five_seats_five_get_one() {
     let stack = Stack::from_env();
+    if !stack.serves_crowds() {
+        println!("not run: this runtime answers too few at once");
+        return;
+    }
     for way in WAYS {
         let body = way(at_its_own_time(sample()));
         let vuelo = &flights(&body)[0];
         stack.set_seats(vuelo, 5);
-        let made = side_by_side(AT_ONCE, &[(); 30], |()| stack.booked(&body));
+        let made = side_by_side(AT_ONCE, &vec![(); crowd()], |()| stack.booked(&body));
         let outcomes = stack.outcomes(&made);
         let approved = |outcome: &&Outcome| **outcome == Outcome::APPROVED;
         let held = outcomes.iter().filter(approved).count();
