@@ -132,7 +132,7 @@ impl Check<'_> {
         let (payload, answer) = (self.file("event.json"), self.file("answer.json"));
         write(&payload, event.to_string())?;
         let mut invoke = self.aws("invoke");
-        invoke.args(["--cli-binary-format", "raw-in-base64-out", "--payload"]);
+        invoke.arg("--payload");
         invoke.arg(format!("fileb://{}", payload.display()));
         capture(invoke.arg(&answer))?;
         let text =
