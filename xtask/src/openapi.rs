@@ -23,7 +23,7 @@ struct Mistake {
     /// A text that the description has once.
     right: &'static str,
     wrong: &'static str,
-    /// What a checker's output says about the mistake.
+    /// A text by which a checker's output names the mistake.
     found: &'static str,
 }
 

@@ -83,7 +83,7 @@ impl Tokens {
         self.new.sign(&self.claims(&json!({}))).unwrap()
     }
 
-    /// What no caller may pass with, each with its name.
+    /// The tokens with which no caller may pass, each with its name.
     pub fn bad(&self) -> Vec<(&'static str, Option<String>)> {
         let past = Timestamp::now().as_second() - 1;
         let header = |alg: &str| json!({ "alg": alg, "kid": RSA.kid });

@@ -13,6 +13,16 @@ const WAYS: [fn(Value) -> Value; 3] = [|body| body, by_choreography, by_step_fun
 /// How many requests are sent at once.
 const AT_ONCE: usize = 12;
 
+/// The stack under test, if it serves many requests at once.
+fn for_crowds() -> Option<Stack> {
+    let stack = Stack::from_env();
+    if stack.serves_crowds() {
+        return Some(stack);
+    }
+    println!("not run: this runtime answers too few at once");
+    None
+}
+
 /// How many want the seats of one flight. Twice as many are cancelled, and three times as often one is disturbed.
 fn crowd() -> usize {
     amount("ALPES_E2E_CROWD", 30)
@@ -40,11 +50,9 @@ fn assert_undone(outcome: Outcome) {
 
 #[test]
 fn a_hundred_cancel_and_resume_one_reservation_and_it_is_undone_once() {
-    let stack = Stack::from_env();
-    if !stack.serves_crowds() {
-        println!("not run: this runtime answers too few at once");
+    let Some(stack) = for_crowds() else {
         return;
-    }
+    };
     for way in WAYS {
         let body = way(at_its_own_time(sample()));
         let booked = stack.booked(&body);
@@ -64,11 +72,9 @@ fn a_hundred_cancel_and_resume_one_reservation_and_it_is_undone_once() {
 
 #[test]
 fn of_sixty_that_are_cancelled_while_they_are_approved_each_is_one_or_the_other() {
-    let stack = Stack::from_env();
-    if !stack.serves_crowds() {
-        println!("not run: this runtime answers too few at once");
+    let Some(stack) = for_crowds() else {
         return;
-    }
+    };
     for way in WAYS {
         let bodies = (0..2 * crowd()).map(|_| way(at_its_own_time(sample())));
         let bodies: Vec<_> = bodies.collect();
@@ -100,11 +106,9 @@ fn of_sixty_that_are_cancelled_while_they_are_approved_each_is_one_or_the_other(
 
 #[test]
 fn of_thirty_who_want_five_seats_five_get_one() {
-    let stack = Stack::from_env();
-    if !stack.serves_crowds() {
-        println!("not run: this runtime answers too few at once");
+    let Some(stack) = for_crowds() else {
         return;
-    }
+    };
     for way in WAYS {
         let body = way(at_its_own_time(sample()));
         let vuelo = &flights(&body)[0];

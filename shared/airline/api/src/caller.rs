@@ -6,7 +6,7 @@
 //! | `iam` | the principal who signed the request: an operator if a pattern of `ALPES_OPERADORES` names them, a client otherwise |
 //! | `abierto` | whom the headers `X-Cliente` or `X-Operador` name; without either header, a caller who may do everything |
 //!
-//! Only local runtimes are open. What belongs to another client does not exist for a client, so it is answered with 404
+//! Only local runtimes are open. For a client, the reservations of others do not exist, so the API answers with 404
 //! and not with 403.
 
 use alpes_messages::{Problem, Violation, letters};
@@ -26,7 +26,7 @@ const OPERATOR_HEADER: &str = "x-operador";
 /// The longest name of an operator, in bytes.
 pub const MAX_NAME: usize = MAX_ACTOR - "operador:".len();
 
-/// Who sends a request.
+/// The sender of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Caller {
     /// Anyone at all, where the API is open: the caller may do everything.
@@ -192,7 +192,7 @@ fn matches(pattern: &str, text: &str) -> bool {
 }
 
 impl Caller {
-    /// True if the caller may see what belongs to this client. What belongs to nobody is seen by operators only.
+    /// True if the caller may see what belongs to this client. Only operators see what has no client.
     #[must_use]
     pub fn sees(&self, id_cliente: Option<&str>) -> bool {
         match self {
